@@ -1,0 +1,141 @@
+"""The send: one ledger row per contact attempt, before anything leaves."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from campaigns.models import Campaign, Run, Step, Variant
+from customers.models import Channel, Customer
+
+
+class Gateway(models.Model):
+    """A way out of the bank. Health is kept here so that every worker sees it."""
+
+    code = models.CharField(max_length=32, unique=True)
+    name = models.CharField(max_length=80)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    kind = models.CharField(max_length=20, default="http")  # a file of delivery/gateways/
+    url = models.URLField()
+    secret_sealed = models.BinaryField()
+    callback_path = models.CharField(max_length=40, unique=True, help_text="unguessable part of the receipts' address")
+    batch_size = models.IntegerField(default=100)
+    per_second = models.IntegerField(default=500, help_text="most messages per second")
+    timeout_seconds = models.IntegerField(default=10)
+    is_active = models.BooleanField(default=True)
+    failures = models.IntegerField(default=0, help_text="refusals and unknown answers in a row")
+    closed_until = models.DateTimeField(null=True, help_text="the breaker: nothing is sent before")
+    last_ok_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MessageState(models.TextChoices):
+    PLANNED = "planned", _("Planned")
+    HELD = "held", _("Held")
+    SUBMITTING = "submitting", _("Submitting")
+    UNKNOWN = "unknown", _("Unknown, reconciling")
+    ACCEPTED = "accepted", _("Accepted")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+    EXCLUDED = "excluded", _("Excluded")
+    EXPIRED = "expired", _("Expired")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Batch(models.Model):
+    """Messages that leave in one call; the unit of a claim."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="batches")
+    step = models.ForeignKey(Step, models.PROTECT)
+    gateway = models.ForeignKey(Gateway, models.PROTECT)
+    size = models.IntegerField()
+    due_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # the claim takes the oldest open batch
+            models.Index(fields=["due_at", "id"], name="batch_open", condition=Q(finished_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.pk}"
+
+
+class Message(models.Model):
+    """The ledger: every contact attempt, unique per run, step and customer."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="messages")
+    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="messages")
+    step = models.ForeignKey(Step, models.PROTECT)
+    variant = models.ForeignKey(Variant, models.PROTECT)
+    customer = models.ForeignKey(Customer, models.DO_NOTHING, db_constraint=False)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    batch = models.ForeignKey(Batch, models.PROTECT, null=True, related_name="messages")
+    state = models.CharField(max_length=10, choices=MessageState.choices, default=MessageState.PLANNED)
+    reason = models.CharField(max_length=30, blank=True)
+    due_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    parts = models.SmallIntegerField(null=True, help_text="billed parts of the text as sent")
+    provider_id = models.CharField(max_length=64, blank=True)
+    submitted_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True, help_text="delivered, failed or known not to go out")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "step", "customer"], name="one_contact")]
+        indexes = [
+            models.Index(fields=["batch", "state"], name="message_of_batch"),
+            models.Index(fields=["customer", "due_at"], name="message_of_customer"),  # caps, customer page
+            models.Index(fields=["run", "state", "reason"], name="message_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.step_id}/{self.customer_id}"
+
+
+class Receipt(models.Model):
+    """What a gateway said afterwards, once per event; late, foreign and repeated ones are kept and change nothing."""
+
+    gateway = models.ForeignKey(Gateway, models.PROTECT)
+    event_key = models.CharField(max_length=80)
+    message = models.ForeignKey(Message, models.SET_NULL, null=True, db_constraint=False)
+    outcome = models.CharField(max_length=12)
+    code = models.CharField(max_length=40, blank=True)
+    at = models.DateTimeField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gateway", "event_key"], name="receipt_once")]
+
+    def __str__(self) -> str:
+        return self.event_key
+
+
+class Inbound(models.Model):
+    """A reply. Stop words suppress at once; anything else waits for a person."""
+
+    gateway = models.ForeignKey(Gateway, models.PROTECT)
+    event_key = models.CharField(max_length=80)
+    phone_index = models.BinaryField(max_length=32)
+    text_sealed = models.BinaryField(null=True)
+    customers = models.IntegerField(default=0, help_text="customers behind the number")
+    campaign = models.ForeignKey(Campaign, models.SET_NULL, null=True)
+    action = models.CharField(max_length=10, choices=[("stop", _("Opted out")), ("inbox", _("For a person"))])
+    at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    handled_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    handled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [models.UniqueConstraint(fields=["gateway", "event_key"], name="inbound_once")]
+
+    def __str__(self) -> str:
+        return self.event_key
