@@ -22,8 +22,8 @@ class Channel(models.TextChoices):
 class ProductKind(models.TextChoices):
     LOAN = "loan", _("Consumer loan")
     CARD = "card", _("Credit card")
-    ONLINE = "online", _("Online banking")
-    DEPOSIT = "deposit", _("Deposit or wealth")
+    SERVICE = "service", _("Online banking or service")
+    WEALTH = "wealth", _("Deposit or wealth")
 
 
 class Product(Named):
