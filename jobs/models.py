@@ -26,7 +26,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(models.Model):
-    kind = models.CharField(max_length=40)
+    task = models.CharField(max_length=80, help_text="dotted name of the Celery task that does the work")
     label = models.CharField(max_length=200)
     owner = models.ForeignKey(User, models.CASCADE, null=True)
     state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.QUEUED)
@@ -55,8 +55,28 @@ class Job(models.Model):
             )
         ]
 
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in (JobState.QUEUED, JobState.RUNNING)
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.total if self.total else 0
+
+    def per_second(self) -> float:
+        """Return how fast it went so far; 0 before it can be known."""
+        if not self.started_at or not self.seen_alive_at:
+            return 0.0
+        seconds = (self.seen_alive_at - self.started_at).total_seconds()
+        return self.done / seconds if seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        rate = self.per_second()
+        return (self.total - self.done) / rate if rate and self.total else None
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.label}"
+        return f"{self.task} {self.label}"
 
 
 class Heartbeat(models.Model):
