@@ -55,6 +55,9 @@ class Job(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.task} {self.label}"
+
     @property
     def is_unfinished(self) -> bool:
         return self.state in (JobState.QUEUED, JobState.RUNNING)
@@ -74,9 +77,6 @@ class Job(models.Model):
     def seconds_left(self) -> float | None:
         rate = self.per_second()
         return (self.total - self.done) / rate if rate and self.total else None
-
-    def __str__(self) -> str:
-        return f"{self.task} {self.label}"
 
 
 class Heartbeat(models.Model):
