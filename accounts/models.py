@@ -159,3 +159,17 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
+
+
+class SignInFailure(models.Model):
+    """A wrong password, kept for a quarter of an hour to slow guessing down."""
+
+    username = models.CharField(max_length=64)
+    address = models.GenericIPAddressField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["username", "address", "at"], name="failures_of_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.username} {self.at}"
