@@ -2,6 +2,7 @@ from django.apps import AppConfig
 
 
 class DemoConfig(AppConfig):
-    """The demo bank; installed only when DEMO is 1."""
+    """The demo bank, which no part of the product depends on."""
 
     name = "demo"
+    verbose_name = "Demo bank"
