@@ -1,0 +1,236 @@
+"""The rule of a segment: a typed, immutable tree of conditions; read, checked, written and hashed here.
+
+A rule travels as JSON. Groups hold conditions and further groups:
+
+    {"version": 1, "op": "all", "items": [
+        {"attribute": "age", "op": "between", "value": [25, 55]},
+        {"op": "none", "items": [{"attribute": "overdue", "op": "eq", "value": true}]}]}
+
+Meaning: `all` holds when every item holds, `any` when at least one does, `none` when not one does. A comparison with
+an unknown value does not hold (so inside `none` it does not put anybody out); `is_empty` asks for the unknown itself.
+Relative dates count from the date of the data, not from today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeAlias
+
+from django.utils.translation import gettext as _
+
+from marketing.lib.errors import UserError
+
+from .fields import ARITY, OPERATORS, Arity, Catalogue, Field
+from .values import Scalar, WrongValueError, read_days, read_value
+
+VERSION = 1
+MOST_CONDITIONS = 200
+DEEPEST = 10
+LONGEST_LIST = 1_000
+GROUP_OPS = ("all", "any", "none")
+
+Path: TypeAlias = tuple[int, ...]
+Value: TypeAlias = Scalar | tuple[Scalar, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison: an attribute's key, an operator of `fields.OPERATORS`, and none, one or several values."""
+
+    attribute: str
+    op: str
+    value: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Several nodes joined by all, any or none."""
+
+    op: str
+    items: tuple[Node, ...]
+
+
+Node: TypeAlias = Condition | Group
+Rule: TypeAlias = Group
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one node; `path` leads to it by position: (1, 0) is the first item of the second item."""
+
+    path: Path
+    sentence: str
+
+    @property
+    def key(self) -> str:
+        """Return the path as text, "1.0"; the whole rule is ""."""
+        return ".".join(map(str, self.path))
+
+
+class RuleError(UserError):
+    """A rule that cannot be used, with every problem found in it; `fields` maps a path ("1.0") to its sentence."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        sentences = dict.fromkeys(problem.sentence for problem in problems)
+        super().__init__(" ".join(sentences), fields={problem.key: problem.sentence for problem in problems})
+
+
+def parse(data: Any, catalogue: Catalogue) -> Rule:
+    """Return the rule that `data` (decoded JSON) describes, or raise `RuleError` with all its problems."""
+    reader = _Reader(catalogue)
+    rule = reader.rule(data)
+    if reader.problems or rule is None:
+        raise RuleError(reader.problems)
+    return rule
+
+
+def restore(data: Any) -> Rule:
+    """Return a rule that was checked when it was saved, whatever the catalogue says today; for showing only."""
+    return Group(data["op"], tuple(_restore_node(item) for item in data["items"]))
+
+
+def dump(rule: Rule) -> dict[str, Any]:
+    """Return the rule as JSON-ready data; `parse` of it gives the same rule."""
+    return {"version": VERSION, **_dump_group(rule)}
+
+
+def rule_hash(rule: Rule) -> str:
+    """Return the sha256 (hex) of the canonical JSON; equal rules have equal hashes."""
+    text = json.dumps(dump(rule), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def conditions(rule: Rule) -> Iterator[Condition]:
+    """Yield every condition of the tree, in the order people read them."""
+    for item in rule.items:
+        if isinstance(item, Group):
+            yield from conditions(item)
+        else:
+            yield item
+
+
+def attributes(rule: Rule) -> frozenset[str]:
+    """Return the keys of the attributes the rule needs."""
+    return frozenset(condition.attribute for condition in conditions(rule))
+
+
+class _Reader:
+    """One reading of a rule: walks the data once and collects problems instead of stopping at the first."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.problems: list[Problem] = []
+        self.seen = 0
+
+    def rule(self, data: Any) -> Rule | None:
+        if not isinstance(data, dict) or "items" not in data:
+            return self.fail((), _("This is not a rule: it needs an operator and a list of conditions."))
+        if data.get("version", VERSION) != VERSION:
+            return self.fail((), _("This rule was written by another version of the system and cannot be read."))
+        rule = self.group(data, ())
+        if self.seen > MOST_CONDITIONS:
+            sentence = _("A rule may hold at most {most} conditions; this one holds {count}.")
+            return self.fail((), sentence.format(most=MOST_CONDITIONS, count=self.seen))
+        return rule
+
+    def fail(self, path: Path, sentence: str) -> None:
+        self.problems.append(Problem(path, sentence))
+
+    def node(self, data: Any, path: Path) -> Node | None:
+        if not isinstance(data, dict):
+            return self.fail(path, _("This is neither a condition nor a group."))
+        return self.group(data, path) if "items" in data else self.condition(data, path)
+
+    def group(self, data: dict[str, Any], path: Path) -> Group | None:
+        op, items = data.get("op"), data["items"]
+        if op not in GROUP_OPS:
+            return self.fail(path, _("A group needs to say whether all, any or none of its conditions must hold."))
+        if not isinstance(items, list) or not items:
+            return self.fail(path, _("This group is empty; add a condition or remove the group."))
+        if len(path) >= DEEPEST:
+            return self.fail(path, _("Groups may be nested at most {most} deep.").format(most=DEEPEST))
+        nodes = [self.node(item, (*path, position)) for position, item in enumerate(items)]
+        return Group(op, tuple(node for node in nodes if node is not None))
+
+    def condition(self, data: dict[str, Any], path: Path) -> Condition | None:
+        self.seen += 1
+        if self.seen > MOST_CONDITIONS:
+            return None  # said once, for the whole rule
+        key, op = data.get("attribute"), data.get("op")
+        if not isinstance(key, str) or not key:
+            return self.fail(path, _("Choose an attribute for this condition."))
+        field = self.catalogue.get(key)
+        if field is None:
+            sentence = _("The attribute “{key}” no longer exists; remove the condition or choose another attribute.")
+            return self.fail(path, sentence.format(key=key[:60]))
+        if not isinstance(op, str) or op not in OPERATORS[field.type]:
+            return self.fail(path, _("This comparison does not fit the attribute; choose one of the list."))
+        try:
+            return Condition(key, op, _VALUES[ARITY[op]](field, data.get("value")))
+        except WrongValueError as error:
+            return self.fail(path, str(error))
+
+
+def _no_value(field: Field, raw: Any) -> Value:
+    return None
+
+
+def _days(field: Field, raw: Any) -> Value:
+    return read_days(raw)
+
+
+def _pair(field: Field, raw: Any) -> Value:
+    if not isinstance(raw, list | tuple) or len(raw) != 2:
+        raise WrongValueError(_("Enter both a lower and an upper value."))
+    low, high = (read_value(field, item) for item in raw)
+    if low > high:  # type: ignore[operator]  # both were read as the same ordered type
+        raise WrongValueError(_("The lower value is above the upper one; swap them."))
+    return (low, high)
+
+
+def _many(field: Field, raw: Any) -> Value:
+    if not isinstance(raw, list | tuple) or not raw:
+        raise WrongValueError(_("Choose at least one value."))
+    if len(raw) > LONGEST_LIST:
+        raise WrongValueError(_("A list may hold at most {most} values.").format(most=f"{LONGEST_LIST:,}"))
+    return tuple(dict.fromkeys(read_value(field, item) for item in raw))
+
+
+_VALUES: dict[Arity, Callable[[Field, Any], Value]] = {
+    Arity.NONE: _no_value,
+    Arity.ONE: read_value,
+    Arity.PAIR: _pair,
+    Arity.MANY: _many,
+    Arity.DAYS: _days,
+}
+
+
+def _dump_group(group: Group) -> dict[str, Any]:
+    return {"op": group.op, "items": [_dump_node(item) for item in group.items]}
+
+
+def _dump_node(node: Node) -> dict[str, Any]:
+    if isinstance(node, Group):
+        return _dump_group(node)
+    data: dict[str, Any] = {"attribute": node.attribute, "op": node.op}
+    if isinstance(node.value, tuple):
+        data["value"] = [_dump_value(item) for item in node.value]
+    elif node.value is not None:
+        data["value"] = _dump_value(node.value)
+    return data
+
+
+def _dump_value(value: Scalar) -> bool | int | float | str:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _restore_node(data: dict[str, Any]) -> Node:
+    if "items" in data:
+        return restore(data)
+    value = data.get("value")
+    return Condition(data["attribute"], data["op"], tuple(value) if isinstance(value, list) else value)
