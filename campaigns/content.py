@@ -29,7 +29,7 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 
 # Longer than this is not a name, an amount or a date, and would double the price of everybody's message. A longer value
 # is refused, not cut: the first digits of an amount are another amount.
-MAX_VALUE = 30
+MAX_VALUE = 40
 
 CN_MAX = 500  # characters with signature and opt-out wording, all domestic gateways
 

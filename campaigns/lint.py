@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 
 from campaigns import content
 
-CREDIT = frozenset({"consumer_loan", "credit_card"})
+CREDIT = frozenset({"loan", "card"})
 
 
 @dataclass(frozen=True)

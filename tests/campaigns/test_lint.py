@@ -8,7 +8,7 @@ RATE = "年化利率{{年化利率}}"
 WORDING = lint.Wording(signature="江州银行", opt_out="拒收请回复R", annual_rate="3.6%", max_values={"年化利率": "3.6%"})
 
 
-def codes(text, kind="consumer_loan", wording=WORDING):
+def codes(text, kind="loan", wording=WORDING):
     return [finding.code for finding in lint.lint(text, kind, wording)]
 
 
@@ -39,7 +39,7 @@ def test_a_proper_text_passes():
     ],
 )
 def test_finds(text, code):
-    found = [f for f in lint.lint(text, "consumer_loan", WORDING) if f.code == code]
+    found = [f for f in lint.lint(text, "loan", WORDING) if f.code == code]
     assert found and found[0].level == "error" and len(found[0].sentence) > 15
 
 
@@ -63,15 +63,15 @@ def test_innocent_neighbours_pass(phrase):
 
 
 def test_bans_depend_on_the_product():
-    assert "banned" in codes(f"秒批，{RATE}", "credit_card")
-    assert "banned" not in codes("转账秒批", "online_banking")
-    assert "banned" in codes("保本理财", "online_banking"), "a promise of safety is banned everywhere"
+    assert "banned" in codes(f"秒批，{RATE}", "card")
+    assert "banned" not in codes("转账秒批", "service")
+    assert "banned" in codes("保本理财", "service"), "a promise of safety is banned everywhere"
 
 
 def test_annual_rate_only_for_credit():
-    assert "annual_rate" in codes("信用卡分期优惠", "credit_card")
-    assert codes("开通手机银行享立减", "online_banking") == []
-    assert "short_cost" not in codes(f"手续费五折，{RATE}", "credit_card"), "beside the annual rate it is allowed"
+    assert "annual_rate" in codes("信用卡分期优惠", "card")
+    assert codes("开通手机银行享立减", "service") == []
+    assert "short_cost" not in codes(f"手续费五折，{RATE}", "card"), "beside the annual rate it is allowed"
 
 
 def test_a_rate_has_to_exist():
@@ -80,13 +80,13 @@ def test_a_rate_has_to_exist():
 
 def test_the_text_says_how_to_refuse():
     assert "opt_out" in codes(RATE, wording=lint.Wording("江州银行", "", annual_rate="3.6%"))
-    twice = lint.lint(f"{RATE}。回T退订", "consumer_loan", WORDING)
+    twice = lint.lint(f"{RATE}。回T退订", "loan", WORDING)
     assert [(f.code, f.level) for f in twice] == [("opt_out_twice", "warning")]
     assert codes(f"{RATE}。拒收请回复R") == [], "the policy's own wording may be typed"
 
 
 def test_errors_come_first():
-    levels = [f.level for f in lint.lint("回T退订，保本", "consumer_loan", WORDING)]
+    levels = [f.level for f in lint.lint("回T退订，保本", "loan", WORDING)]
     assert levels == sorted(levels), "error sorts before warning"
     assert set(levels) == {"error", "warning"}
 
