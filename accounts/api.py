@@ -1,16 +1,20 @@
 """How a program signs in: Authorization: Bearer <token>."""
 
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts import permissions, tokens
 from accounts.models import User
 from marketing.lib import days
+
+if TYPE_CHECKING:  # the views load this module while they are being loaded themselves
+    from rest_framework.views import APIView
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -39,7 +43,7 @@ def holds(permission: str) -> type[BasePermission]:
     """Return a DRF permission class that asks the same table as the pages."""
 
     class Holds(BasePermission):
-        def has_permission(self, request: Request, view: APIView) -> bool:
+        def has_permission(self, request: Request, view: "APIView") -> bool:
             return permissions.has(request.user, permission)
 
     Holds.__name__ = f"Holds_{permission.replace('.', '_')}"
