@@ -21,9 +21,9 @@ def trail(cast):
 def alter(sql: str) -> None:
     """Do what a database owner could do: step around the trigger, then change the row."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE accounts_auditentry DISABLE TRIGGER append_only")
+        cursor.execute("SET session_replication_role = replica")
         cursor.execute(sql)
-        cursor.execute("ALTER TABLE accounts_auditentry ENABLE TRIGGER append_only")
+        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 def test_an_untouched_chain_holds(trail):
