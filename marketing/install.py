@@ -55,7 +55,7 @@ def install(lock: Path, *, also: tuple[Path, ...] = ()) -> bool:
         return False
     count = len(re.findall(r"^\S+==", lock.read_text(), re.MULTILINE))
     say(f"Installing {count} Python packages from {lock.name} (the first time takes a minute or two) …")
-    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:"]
+    options = ["--quiet", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:"]
     run_pip("install", *options, "--require-hashes", "-r", str(lock))
     for done in (lock, *also):
         stamp(done).write_text(digest(done))

@@ -1,0 +1,140 @@
+"""Everything under one supervisor: real processes on a folder of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the test run itself set, and a newcomer has not.
+OURS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "FIELD_KEYS", "TEST_SERVERS", "PORT", "SANDBOX_URL", "RUN_STARTED")
+SERVICES = {"postgres", "valkey-server", "gunicorn", "worker", "beat"}
+
+
+class Installation:
+    """One DATA_DIR and the commands run on it. No demo bank: its building has tests of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if name not in OURS}
+        self.env = {**kept, "DATA_DIR": str(folder), "DEMO": "0", "ALLOWED_HOSTS": "127.0.0.1", "PORT": "18400"}
+
+    def run(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, cwd=ROOT, env=self.env, **pipes)
+
+    def up(self) -> subprocess.Popen[str]:
+        """Start everything and wait until it says that it runs."""
+        supervisor = self.run("marketing.supervisor")
+        said = ""
+        assert supervisor.stdout
+        for line in supervisor.stdout:
+            said += line
+            if "Ctrl-C stops everything" in line:
+                return supervisor
+        raise AssertionError(f"The supervisor ended:\n{said}")
+
+    def processes(self) -> list[str]:
+        """Return the command lines of all living processes that were started for this folder."""
+        mark = f"DATA_DIR={self.folder}\0".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes() + b"\0":
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return [command for command in found if command]
+
+    def services(self) -> set[str]:
+        return {name for name in SERVICES for command in self.processes() if re.search(rf"\b{name}\b", command)}
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(json.loads((self.folder / "run.json").read_text())["DATABASE_URL"])
+
+
+def within(seconds: float, condition: object) -> bool:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path / "data")
+    yield made
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"DATA_DIR={made.folder}\0".encode() in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+    said, _nothing = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def test_one_life_of_an_installation(installation: Installation) -> None:
+    first = installation.up()
+    assert within(20, lambda: installation.services() == SERVICES)
+    with installation.connect() as connection:
+        connection.execute("create table kept as select 1 as one")
+    keys = [(installation.folder / name).read_text() for name in ("secret_key", "field_keys")]
+    for name in ("secret_key", "field_keys", "run.json"):
+        assert (installation.folder / name).stat().st_mode & 0o777 == 0o600
+
+    # A second copy on the same data says so and stops; a command works beside the first.
+    code, said = finished(installation.run("marketing.supervisor"))
+    assert code == 1 and "Another copy already runs" in said
+    code, said = finished(installation.run("marketing.attach", "showmigrations", "accounts"))
+    assert code == 0 and "[X] 0001" in said
+
+    # A supervisor that is killed takes everything with it, and the next one finds the data.
+    first.kill()
+    finished(first)
+    assert within(30, lambda: not installation.processes()), installation.processes()
+    second = installation.up()
+    with installation.connect() as connection:
+        assert connection.execute("select one from kept").fetchall() == [(1,)]
+    assert keys == [(installation.folder / name).read_text() for name in ("secret_key", "field_keys")]
+
+    # Ctrl-C stops in order and leaves nothing; then a command brings servers of its own.
+    second.send_signal(signal.SIGINT)
+    code, said = finished(second)
+    assert code == 0 and "Stopped; the data is in" in said
+    assert not installation.processes() and not (installation.folder / "run.json").exists()
+    code, said = finished(installation.run("marketing.attach", "showmigrations", "accounts"))
+    assert code == 0 and "[X] 0001" in said
+    assert not installation.processes()
+
+
+def test_a_child_that_ends_is_started_again(installation: Installation) -> None:
+    supervisor = installation.up()
+    assert within(20, lambda: installation.services() == SERVICES)
+    valkey = next(int(pid) for pid in children(supervisor.pid) if "valkey-server" in command(pid))
+    os.kill(valkey, signal.SIGKILL)
+    assert within(5, lambda: "valkey-server" not in installation.services())
+    assert within(10, lambda: installation.services() == SERVICES)
+    supervisor.terminate()
+    assert finished(supervisor)[0] == 0
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def command(pid: str) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
