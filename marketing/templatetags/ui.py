@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django import template
+from django import forms, template
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.paginator import Page
-from django.forms import BaseForm, BoundField
 from django.http import HttpRequest
 from django.template import Context
 from django.templatetags.static import static
@@ -204,6 +203,15 @@ def ci(est: float | None, lo: float | None, hi: float | None, low: float, high: 
 
 
 @register.simple_tag
+def effect(est: float | None, lo: float | None, hi: float | None) -> SafeString:
+    """The figure beside a `ci`: strong when the interval is clear of zero, red when below it, else muted."""
+    if est is None or lo is None or hi is None:
+        return format_html('<span class="muted">{}</span>', figures.MISSING)
+    look = "muted" if lo <= 0 <= hi else "strong bad" if hi < 0 else "strong"
+    return format_html('<span class="{}">{}</span>', look, figures.points(est))
+
+
+@register.simple_tag
 def bar(part: float, whole: float = 100, css: str = "", label: str = "") -> SafeString:
     """A share of a whole as a thin bar; `css` may be `l` (tall), `warn`, `bad`, `good` or `control`."""
     width = share(part or 0, whole or 0)
@@ -308,22 +316,24 @@ def hidden(items: Iterable[tuple[str, object]]) -> SafeString:
 
 # ── forms ────────────────────────────────────────────────────────────────────
 
-WIDGET_CLASSES = {
-    "checkbox": "form-check-input",
-    "radio": "",
-    "select": "form-select",
-    "selectmultiple": "form-select",
-    "file": "form-control",
-    "clearablefile": "form-control",
-}
+CHECKED = (forms.CheckboxInput, forms.RadioSelect, forms.CheckboxSelectMultiple)
+
+
+def widget_class(widget: forms.Widget) -> str:
+    """The class a control needs; groups of boxes carry theirs on each box."""
+    if isinstance(widget, CHECKED):
+        return "form-check-input"
+    return "form-select" if isinstance(widget, forms.Select) else "form-control"
 
 
 @register.inclusion_tag("_field.html")
-def field(bound: BoundField, css: str = "", label: str = "", **attrs: object) -> dict[str, Any]:
+def field(bound: forms.BoundField, css: str = "", label: str = "", **attrs: object) -> dict[str, Any]:
     """One form field: label, control, help, error. Further arguments become attributes (`_` is `-`)."""
-    kind = bound.widget_type
+    widget = bound.field.widget
     given = {key.replace("_", "-"): value for key, value in attrs.items()}
-    classes = [bound.field.widget.attrs.get("class", ""), WIDGET_CLASSES.get(kind, "form-control")]
+    classes = [widget.attrs.get("class", ""), widget_class(widget)]
+    if isinstance(widget, forms.Textarea):
+        given.setdefault("rows", 4)
     if bound.errors:
         classes.append("is-invalid")
     given["class"] = " ".join(filter(None, classes))
@@ -332,7 +342,7 @@ def field(bound: BoundField, css: str = "", label: str = "", **attrs: object) ->
         "control": bound.as_widget(attrs=given),
         "css": css,
         "label": label or bound.label,
-        "kind": kind,
+        "kind": bound.widget_type,
         "grouped": bound.use_fieldset,
         "error_id": f"{bound.auto_id}_error",
         "optional": pgettext("form field", "optional"),
@@ -340,6 +350,6 @@ def field(bound: BoundField, css: str = "", label: str = "", **attrs: object) ->
 
 
 @register.inclusion_tag("_fields.html")
-def fields(form: BaseForm) -> dict[str, Any]:
+def fields(form: forms.BaseForm) -> dict[str, Any]:
     """Every field of a form in its own order, and what is wrong with the form as a whole."""
     return {"form": form}
