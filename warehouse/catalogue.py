@@ -22,7 +22,9 @@ from marketing.lib.errors import UserError
 from warehouse.models import Attribute, AttributeType, Sensitivity
 
 RESERVED = frozenset({"customer_id", "branch_id", "as_of"})
-PRIVATE = frozenset({"name", "phone", "mobile", "customer_no", "customer_number", "id_number", "id_no", "email", "address"})
+PRIVATE = frozenset(
+    {"name", "phone", "mobile", "customer_no", "customer_number", "id_number", "id_no", "email", "address"}
+)
 
 CALL_ONLY = _("It is known only after the call, so a rule or a model that used it would look into the future.")
 OUTCOME_ONLY = _("It is the outcome itself; load outcomes as an openings file instead.")
