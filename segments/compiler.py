@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import ibis
 import ibis.expr.types as ir
 
-from .rules import Condition, Group, Node, Rule
+from .rules import Condition, Group, Node, Rule, Value
 
 Comparison: TypeAlias = Callable[[Any, Any, date], ir.BooleanValue]
 
@@ -40,8 +40,19 @@ def _node(node: Node, table: ir.Table, as_of: date) -> ir.BooleanValue:
 
 
 def _condition(condition: Condition, table: ir.Table, as_of: date) -> ir.BooleanValue:
-    matches = _COMPARISONS[condition.op](table[condition.attribute], condition.value, as_of)
+    column: Any = table[condition.attribute]
+    if column.type().is_timestamp():
+        column = column.date()
+    value = _dates(condition.value) if column.type().is_date() else condition.value
+    matches = _COMPARISONS[condition.op](column, value, as_of)
     return ibis.coalesce(matches, ibis.literal(False))
+
+
+def _dates(value: Value) -> Value:
+    """Return a date's value typed; a rule that was restored rather than parsed still has it as text."""
+    if isinstance(value, tuple):
+        return tuple(date.fromisoformat(item) if isinstance(item, str) else item for item in value)
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _all(parts: list[ir.BooleanValue]) -> ir.BooleanValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import OuterRef, Q, Subquery
 
 from accounts.models import Department, User
 from warehouse.models import Partition
@@ -17,6 +18,21 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
 
     def in_use(self) -> SegmentQuerySet:
         return self.filter(archived_at=None)
+
+    def matching(self, text: str) -> SegmentQuerySet:
+        """Find by a part of the name, the note or the owner's name."""
+        text = text.strip()
+        return self.filter(Q(name__icontains=text) | Q(note__icontains=text) | Q(owner__display_name__icontains=text))
+
+    def with_latest(self) -> SegmentQuerySet:
+        """Add the newest version's number, size, date of data and instant as `latest_number` and so on."""
+        newest = Version.objects.filter(segment=OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            latest_number=Subquery(newest.values("number")[:1]),
+            latest_size=Subquery(newest.values("size")[:1]),
+            latest_as_of=Subquery(newest.values("as_of")[:1]),
+            latest_at=Subquery(newest.values("created_at")[:1]),
+        )
 
 
 class Segment(models.Model):

@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 from marketing.lib.errors import UserError
 
 from .fields import ARITY, OPERATORS, Arity, Catalogue, Field
-from .values import Scalar, WrongValueError, read_days, read_value
+from .values import MissingValueError, Scalar, WrongValueError, read_days, read_value
 
 VERSION = 1
 MOST_CONDITIONS = 200
@@ -64,6 +64,7 @@ class Problem:
 
     path: Path
     sentence: str
+    unfinished: bool = False  # something is still to be filled in, nothing filled in is wrong
 
     @property
     def key(self) -> str:
@@ -105,18 +106,18 @@ def rule_hash(rule: Rule) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def conditions(rule: Rule) -> Iterator[Condition]:
-    """Yield every condition of the tree, in the order people read them."""
-    for item in rule.items:
+def walk(rule: Rule, path: Path = ()) -> Iterator[tuple[Path, Condition]]:
+    """Yield every condition of the tree with its path, in the order people read them."""
+    for position, item in enumerate(rule.items):
         if isinstance(item, Group):
-            yield from conditions(item)
+            yield from walk(item, (*path, position))
         else:
-            yield item
+            yield (*path, position), item
 
 
 def attributes(rule: Rule) -> frozenset[str]:
     """Return the keys of the attributes the rule needs."""
-    return frozenset(condition.attribute for condition in conditions(rule))
+    return frozenset(condition.attribute for _path, condition in walk(rule))
 
 
 class _Reader:
@@ -138,8 +139,8 @@ class _Reader:
             return self.fail((), sentence.format(most=MOST_CONDITIONS, count=self.seen))
         return rule
 
-    def fail(self, path: Path, sentence: str) -> None:
-        self.problems.append(Problem(path, sentence))
+    def fail(self, path: Path, sentence: str, *, unfinished: bool = False) -> None:
+        self.problems.append(Problem(path, sentence, unfinished))
 
     def node(self, data: Any, path: Path) -> Node | None:
         if not isinstance(data, dict):
@@ -151,7 +152,7 @@ class _Reader:
         if op not in GROUP_OPS:
             return self.fail(path, _("A group needs to say whether all, any or none of its conditions must hold."))
         if not isinstance(items, list) or not items:
-            return self.fail(path, _("This group is empty; add a condition or remove the group."))
+            return self.fail(path, _("This group is empty; add a condition or remove the group."), unfinished=True)
         if len(path) >= DEEPEST:
             return self.fail(path, _("Groups may be nested at most {most} deep.").format(most=DEEPEST))
         nodes = [self.node(item, (*path, position)) for position, item in enumerate(items)]
@@ -173,7 +174,7 @@ class _Reader:
         try:
             return Condition(key, op, _VALUES[ARITY[op]](field, data.get("value")))
         except WrongValueError as error:
-            return self.fail(path, str(error))
+            return self.fail(path, str(error), unfinished=isinstance(error, MissingValueError))
 
 
 def _no_value(field: Field, raw: Any) -> Value:
@@ -195,7 +196,7 @@ def _pair(field: Field, raw: Any) -> Value:
 
 def _many(field: Field, raw: Any) -> Value:
     if not isinstance(raw, list | tuple) or not raw:
-        raise WrongValueError(_("Choose at least one value."))
+        raise MissingValueError(_("Choose at least one value."))
     if len(raw) > LONGEST_LIST:
         raise WrongValueError(_("A list may hold at most {most} values.").format(most=f"{LONGEST_LIST:,}"))
     return tuple(dict.fromkeys(read_value(field, item) for item in raw))

@@ -24,17 +24,21 @@ class WrongValueError(ValueError):
     """A value that cannot be used; the message is a sentence for the person who typed it."""
 
 
+class MissingValueError(WrongValueError):
+    """A value that has not been given yet."""
+
+
 def read_value(field: Field, raw: Any) -> Scalar:
     """Return `raw` (from JSON or as typed into a form) as a value of the field's type."""
     if raw is None or (isinstance(raw, str) and not raw.strip()):
-        raise WrongValueError(_("Enter a value."))
+        raise MissingValueError(_("Enter a value."))
     return _READERS[field.type](field, raw)
 
 
 def read_days(raw: Any) -> int:
     """Return a number of days, 1 to 36,500."""
     if raw is None or raw == "":
-        raise WrongValueError(_("Enter a number of days."))
+        raise MissingValueError(_("Enter a number of days."))
     days = _number(raw)
     if not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
         raise WrongValueError(_("Enter a whole number of days between 1 and {most}.").format(most=f"{MOST_DAYS:,}"))

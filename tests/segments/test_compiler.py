@@ -1,5 +1,6 @@
 """The compiled rule selects exactly whom the rule's plain meaning selects, on DuckDB."""
 
+import json
 from datetime import date
 
 import ibis
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segments.compiler import members, predicate
-from segments.rules import Condition, Group, parse
+from segments.rules import Condition, Group, dump, parse, restore
 from tests.segments.catalogue import CATALOGUE, FIELDS
 from tests.segments.naive import selects
 from tests.segments.strategies import AS_OF, NASTY, ROWS, RULES
@@ -73,6 +74,14 @@ def test_a_comparison_with_the_unknown_does_not_hold(duckdb):
     rows = [customer(), customer(age=30), customer(age=40)]
     assert selected(duckdb, Group("all", (Condition("age", "ne", 30),)), rows) == [3]
     assert selected(duckdb, Group("all", (Condition("age", "is_empty"),)), rows) == [1]
+
+
+@given(rule=RULES)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_restored_rule_means_what_the_parsed_one_does(duckdb, rule):
+    table = table_of(duckdb, [customer()])
+    restored = restore(json.loads(json.dumps(dump(rule))))
+    assert predicate(restored, table, AS_OF).equals(predicate(rule, table, AS_OF))
 
 
 @pytest.mark.parametrize("op", ["ne", "gt", "ge", "not_in", "lt", "le", "between", "eq", "in"])
