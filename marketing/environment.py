@@ -31,6 +31,7 @@ VARIABLES = (
     Variable("BANK_NAME_ZH", "江州银行", "the bank's name in Chinese"),
     Variable("BANK_NAME_EN", "Jiangzhou Bank", "the bank's name in English"),
     Variable("SANDBOX_URL", "http://127.0.0.1:8901", "address of the sandbox gateway in the demo"),
+    Variable("GATEWAY_HOSTS", "", "hosts (or host:port) that may be called to send; empty in the demo: this machine"),
     Variable("MAX_UPLOAD_MB", "2048", "largest file a feed accepts, in megabytes"),
     Variable("LOG_LEVEL", "INFO", "level of the application's log"),
 )

@@ -22,6 +22,9 @@ refuse_unsafe(demo=DEMO, debug=DEBUG, secret_key=SECRET_KEY, allowed_hosts=ALLOW
 DATA_DIR = folder(read("DATA_DIR"), BASE_DIR)
 WAREHOUSE_URL = read("WAREHOUSE_URL") or str(DATA_DIR / "warehouse")
 SANDBOX_URL = read("SANDBOX_URL")
+GATEWAY_HOSTS = [h.strip() for h in read("GATEWAY_HOSTS").split(",") if h.strip()] or (
+    ["127.0.0.1", "localhost", "::1"] if DEMO else []
+)
 BANK_ZONE = read("BANK_ZONE")
 BANK_NAME = {"zh-hans": read("BANK_NAME_ZH"), "en": read("BANK_NAME_EN")}
 MAX_UPLOAD_BYTES = int(read("MAX_UPLOAD_MB")) * 1024 * 1024
