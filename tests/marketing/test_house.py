@@ -66,6 +66,14 @@ def test_tables_point_left_only():
     assert wrong == []
 
 
+@pytest.mark.parametrize(
+    "module", ["segments/rules.py", "campaigns/content.py", "campaigns/status.py", "outcomes/lift.py"]
+)
+def test_arithmetic_knows_no_tables(module):
+    text = (ROOT / module).read_text()
+    assert re.findall(r"^(?:from|import) (?:django\.db|\w+\.models)\b.*$", text, re.M) == []
+
+
 def test_migrations_import_no_rooms():
     pattern = re.compile(rf"^(from|import) ({'|'.join(ROOMS)})\b(?!\.models\b)", re.M)
     wrong = [p for p in SOURCES if "migrations" in p.parts and pattern.search(p.read_text()) and p.name != "0001_initial.py"]
