@@ -110,12 +110,12 @@ class Process:
     def _keep(self, output: IO[bytes]) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         file = logging.handlers.RotatingFileHandler(self.log, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
-        for raw in output:
-            line = raw.decode(errors="replace").rstrip()
-            file.emit(logging.makeLogRecord({"msg": line}))
-            if self.heard:
-                self.heard(self.name, line)
-        file.close()
+        with output, contextlib.closing(file):
+            for raw in output:
+                line = raw.decode(errors="replace").rstrip()
+                file.emit(logging.makeLogRecord({"msg": line}))
+                if self.heard:
+                    self.heard(self.name, line)
 
 
 def _tied_to(parent: int, orphaned: signal.Signals) -> Callable[[], None]:

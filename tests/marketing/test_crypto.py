@@ -45,7 +45,16 @@ def test_an_older_key_still_opens_what_it_sealed(settings):
 
 
 @pytest.mark.parametrize(
-    "raw", ["14212341234", "142 1234 1234", "142-1234-1234", "+86 142 1234 1234", "8614212341234", "008614212341234", "(142)12341234"]
+    "raw",
+    [
+        "14212341234",
+        "142 1234 1234",
+        "142-1234-1234",
+        "+86 142 1234 1234",
+        "8614212341234",
+        "008614212341234",
+        "(142)12341234",
+    ],
 )
 def test_one_phone_has_one_form_and_one_index(raw):
     assert crypto.normalise_phone(raw) == "+8614212341234"
@@ -53,7 +62,15 @@ def test_one_phone_has_one_form_and_one_index(raw):
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
-    [("1.38E+10", "scientific"), ("1.38e10", "scientific"), ("1421234123", "digits"), ("24212341234", "digits"), ("", "digits"), ("电话", "digits"), ("+8610", "digits")],
+    [
+        ("1.38E+10", "scientific"),
+        ("1.38e10", "scientific"),
+        ("1421234123", "digits"),
+        ("24212341234", "digits"),
+        ("", "digits"),
+        ("电话", "digits"),
+        ("+8610", "digits"),
+    ],
 )
 def test_what_is_no_phone_says_why(raw, reason):
     with pytest.raises(crypto.PhoneError, match=reason):
@@ -64,7 +81,10 @@ def test_a_foreign_number_keeps_its_country():
     assert crypto.normalise_phone("+351 912 345 678") == "+351912345678"
 
 
-@pytest.mark.parametrize(("name", "mask"), [("王芳", "王*"), ("王", "王*"), ("欧阳修远", "欧阳**"), ("李小明", "李**"), ("Anna Silva", "A*"), ("", "")])
+@pytest.mark.parametrize(
+    ("name", "mask"),
+    [("王芳", "王*"), ("王", "王*"), ("欧阳修远", "欧阳**"), ("李小明", "李**"), ("Anna Silva", "A*"), ("", "")],
+)
 def test_masks_keep_the_family_name_only(name, mask):
     assert crypto.mask_name(name) == mask
 

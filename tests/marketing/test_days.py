@@ -43,7 +43,11 @@ def test_text_without_an_offset_is_the_banks_clock(settings):
 
 @pytest.mark.parametrize(
     ("day", "last"),
-    [(date(2026, 2, 3), date(2026, 2, 28)), (date(2028, 2, 29), date(2028, 2, 29)), (date(2026, 12, 31), date(2026, 12, 31))],
+    [
+        (date(2026, 2, 3), date(2026, 2, 28)),
+        (date(2028, 2, 29), date(2028, 2, 29)),
+        (date(2026, 12, 31), date(2026, 12, 31)),
+    ],
 )
 def test_month_ends(day, last):
     assert days.month_end(day) == last

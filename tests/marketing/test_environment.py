@@ -11,7 +11,9 @@ from marketing import environment
 from marketing.lib.keys import parse_field_keys
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = "index=" + "aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWk=" + ",k1=" + "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+KEYS = (
+    "index=" + "aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWk=" + ",k1=" + "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+)
 GOOD = {
     "DATABASE_URL": "postgresql://app:secret@db.bank.example/marketing",
     "BROKER_URL": "redis://broker.bank.example/0",

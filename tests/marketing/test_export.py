@@ -8,7 +8,9 @@ import pytest
 from marketing.lib import export
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", "  =", "\u3000＝"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", "  =", "\u3000＝"]
+)
 def test_a_cell_that_would_run_is_defused(start):
     assert export.safe_cell(start + "1+1") == "'" + start + "1+1"
 
@@ -22,7 +24,11 @@ def test_a_csv_reads_back(rf):
     response = export.csv_response("名单.csv", ["客户", "备注"], [["王芳", "=HYPERLINK(1)"], ['李"明', "a,b\nc"]])
     text = b"".join(response.streaming_content).decode()
     assert text.startswith("\ufeff")
-    assert list(csv.reader(io.StringIO(text[1:]))) == [["客户", "备注"], ["王芳", "'=HYPERLINK(1)"], ['李"明', "a,b\nc"]]
+    assert list(csv.reader(io.StringIO(text[1:]))) == [
+        ["客户", "备注"],
+        ["王芳", "'=HYPERLINK(1)"],
+        ['李"明', "a,b\nc"],
+    ]
 
 
 def test_a_workbook_reads_back():

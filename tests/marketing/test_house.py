@@ -7,7 +7,18 @@ import pytest
 from django.apps import apps
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ["accounts", "jobs", "customers", "warehouse", "segments", "campaigns", "delivery", "outcomes", "reports", "demo"]
+ROOMS = [
+    "accounts",
+    "jobs",
+    "customers",
+    "warehouse",
+    "segments",
+    "campaigns",
+    "delivery",
+    "outcomes",
+    "reports",
+    "demo",
+]
 SOURCES = [p for room in ["marketing", *ROOMS] for p in sorted((ROOT / room).rglob("*.py"))]
 TOP_LEVEL = {
     *ROOMS, "marketing", "templates", "static", "locale", "tests", "docs", "manage.py", "run.py", "README.md",
@@ -76,7 +87,9 @@ def test_arithmetic_knows_no_tables(module):
 
 def test_migrations_import_no_rooms():
     pattern = re.compile(rf"^(from|import) ({'|'.join(ROOMS)})\b(?!\.models\b)", re.M)
-    wrong = [p for p in SOURCES if "migrations" in p.parts and pattern.search(p.read_text()) and p.name != "0001_initial.py"]
+    wrong = [
+        p for p in SOURCES if "migrations" in p.parts and pattern.search(p.read_text()) and p.name != "0001_initial.py"
+    ]
     assert wrong == []
 
 

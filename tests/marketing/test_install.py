@@ -26,7 +26,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What pip was asked to do; it does nothing."""
     calls: list[tuple[str, ...]] = []
     monkeypatch.setattr(install, "run_pip", lambda *arguments: calls.append(arguments))
-    monkeypatch.setattr(install, "make_environment", lambda: install.PYTHON.parent.mkdir(parents=True))
+
+    def make_environment() -> None:
+        install.PYTHON.parent.mkdir(parents=True)
+        install.PYTHON.touch()
+
+    monkeypatch.setattr(install, "make_environment", make_environment)
     return calls
 
 
