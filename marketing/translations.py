@@ -28,6 +28,16 @@ KEYWORDS = {
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{(\w*)\}|(?<!%)(%[sd])")
 HALF_WIDTH = re.compile(r"[\u3400-\u9fff][,;:?!](?!//)")
 
+HEADER_NOISE = (
+    '"Project-Id',
+    '"Report-Msgid',
+    '"POT-Creation',
+    '"PO-Revision',
+    '"Last-Translator',
+    '"Language-Team',
+    '"Generated-By',
+)
+
 MessageId = str | tuple[str, ...]
 Key = tuple[str | None, MessageId]
 
@@ -91,10 +101,12 @@ def read(folder: Path) -> Catalog:
 
 
 def write(folder: Path, catalogue: Catalog) -> None:
-    path = po_path(folder)
+    path, text = po_path(folder), io.BytesIO()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        write_po(file, catalogue, width=120, no_location=True, sort_output=True, omit_header=False)
+    write_po(text, catalogue, width=120, no_location=True, sort_output=True)
+    # Dates and names in the header would clash at each merge and tell nothing that the history does not.
+    kept = [line for line in text.getvalue().decode().split("\n") if not line.startswith(HEADER_NOISE)]
+    path.write_text("\n".join(kept).strip("\n") + "\n")
 
 
 def compile_stale(folders: Iterable[Path]) -> list[Path]:

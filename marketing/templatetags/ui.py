@@ -233,6 +233,18 @@ def progress(done: int, total: int, left: object = None, rate: str = "", label: 
 
 
 @register.simple_tag
+def job_pace(job: Any) -> dict[str, Any]:
+    """How fast a job goes and the seconds it still needs, both from its start to when it last showed life."""
+    since, until = job.started_at, job.seen_alive_at
+    seconds = (until - since).total_seconds() if since and until else 0
+    if seconds <= 0 or not job.done:
+        return {"rate": "", "left": None}
+    speed = job.done / seconds
+    left = max(job.total - job.done, 0) / speed if job.total else None
+    return {"rate": _("%(n)s/s") % {"n": figures.num(speed)} if speed >= 1 else "", "left": left}
+
+
+@register.simple_tag
 def spark(values: Sequence[float], css: str = "") -> SafeString:
     """A line the height of a table row; the table beside it holds the figures."""
     known = [float(value) for value in values if value is not None]
