@@ -1,6 +1,6 @@
 """Write the files of the demo bank: deterministic in the seed, streamed in chunks, with memory that does not grow.
 
-``docs`` of the columns are the tables built here; what is wrong on purpose is listed in ``truth.json``.
+The columns of a file are those of the table built for it here; what is wrong on purpose is listed in ``truth.json``.
 """
 
 import calendar
@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from demo import events, truth
 from demo.defects import Wrong, default_consents, spoil
-from demo.draws import BLOCK, FIRST_CUSTOMER, Stream, customer_numbers, generator, labels, yes_no
+from demo.draws import BLOCK, FIRST_CUSTOMER, Stream, generator, labels, yes_no
 from demo.facts import Facts, History, facts_columns, features
 from demo.people import (
     BRANCH_NUMBERS,
@@ -34,6 +35,12 @@ from demo.sheets import Sheets
 
 ACTIVITY_MONTHS = 3
 MOST_CUSTOMERS = 50_000_000
+OUR_FILES = (
+    "truth.*",
+    "attributes_????-??.csv",
+    "activity_????-??.*",
+    *(f"{name}.csv" for name in ("branches", "staff", "products", "customers", "openings", "consents")),
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Plan:
     months: int = 14
     activity: float = 10.0
     activity_format: str = "csv"
-    chunk: int = 20_000
+    chunk: int = 10_000
 
     def __post_init__(self) -> None:
         """Raise ValueError with a sentence when there is no such bank."""
@@ -118,35 +125,35 @@ def _through_the_months(plan: Plan, number: int, who: People) -> tuple[dict[str,
     history = History(who, generator(plan.seed, Stream.FACTS, number), ends[0])
     for_openings, for_activity = (generator(plan.seed, s, number) for s in (Stream.OPENINGS, Stream.ACTIVITY))
     tables: dict[str, pa.Table] = {}
-    openings: list[pa.Table] = []
+    openings: list[events.Applications] = []
     facts = history.step(ends[0])
-    for month, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
+    for month, (start, end) in enumerate(pairwise(ends), start=1):
         openings += events.openings_of_month(who, facts, history, for_openings, start + 1, end - start)
         facts = history.step(end)
-        stamp = f"{plan.month_ends()[month + 1]:%Y-%m}"
+        stamp = f"{plan.month_ends()[month]:%Y-%m}"
         tables[f"attributes_{stamp}.csv"] = _attributes_table(who, facts, end)
-        if month >= plan.months - ACTIVITY_MONTHS:
+        if month > plan.months - ACTIVITY_MONTHS:
             tables[f"activity_{stamp}.{plan.activity_format}"] = events.activity_of_month(
                 who, facts, for_activity, start + 1, end - start, plan.activity / ACTIVITY_MONTHS
             )
-    tables["openings.csv"] = pa.concat_tables(openings)
+    tables["openings.csv"] = events.openings_table(who, openings)
     return tables, facts
 
 
 def _attributes_table(who: People, facts: Facts, day: int) -> pa.Table:
-    columns = {"customer_no": customer_numbers(who.sequence), **facts_columns(who, facts)}
+    columns = {"customer_no": who.numbers, **facts_columns(who, facts)}
     return pa.table(columns).filter(pa.array(who.opened <= day))
 
 
 def _customers_table(who: People, facts: Facts) -> pa.Table:
-    """Return customers.csv: the register first, then the facts; ``age`` and ``salary_in`` as text, for what is wrong."""
+    """Return customers.csv: the register, then the facts; ``age`` and ``salary_in`` are text, for what is wrong."""
     missing = who.missing
     register = {
-        "customer_no": customer_numbers(who.sequence),
+        "customer_no": who.numbers,
         "name": who.names,
         "phone": pc.if_else(pa.array(missing["phone"]), pa.scalar(None, pa.string()), who.phones),
         "branch_no": labels(BRANCH_NUMBERS, who.branch),
-        "rm_no": relationship_managers(who.branch, who.rm_draw, facts.aum > 45_000),
+        "rm_no": relationship_managers(who.branch, who.rm_draw, facts.aum > 25_000),
         "gender": labels(("F", "M"), who.gender),
         "birth_date": pa.array(who.birth.astype("datetime64[D]")),
         "age": pa.nulls(BLOCK, pa.string()),
@@ -168,7 +175,7 @@ def _truth_table(plan: Plan, number: int, who: People, facts: Facts) -> pa.Table
     rng = generator(plan.seed, Stream.RESPONSE, number)
     seen = features(who, facts)
     columns: dict[str, pa.Array] = {
-        "customer_no": customer_numbers(who.sequence),
+        "customer_no": who.numbers,
         "branch_no": labels(BRANCH_NUMBERS, who.branch),
         "means": pa.array(events.means(who).astype(np.float32)),
     }
@@ -215,12 +222,9 @@ def write_bank(plan: Plan, folder: Path, progress: Callable[[int, int], None] = 
 
 
 def _remove_earlier(folder: Path) -> None:
-    for pattern in ("truth.*", "attributes_????-??.csv", "activity_????-??.*", "*.csv"):
-        if (folder / "truth.json").exists() or pattern == "truth.*":
-            for file in folder.glob(pattern):
-                if file.name != "truth.json":
-                    file.unlink()
-    (folder / "truth.json").unlink(missing_ok=True)
+    for pattern in OUR_FILES:
+        for file in folder.glob(pattern):
+            file.unlink()
 
 
 def _manifest(plan: Plan, rows: dict[str, int], sums: truth.Sums, wrong: list[dict[str, object]]) -> dict[str, object]:

@@ -1,11 +1,12 @@
 """Random numbers that depend on the seed and the customer, never on how the work is cut.
 
-Customers are generated in blocks of ``BLOCK``. Each block and each purpose has its own Philox counter, so a larger chunk,
-another process or one purpose drawing more numbers changes nothing elsewhere, and the first 20,000 customers of a bank of
+Customers are generated in blocks of ``BLOCK``. Each block and each purpose has its own Philox counter, so a larger
+chunk or one purpose drawing more numbers changes nothing elsewhere, and the first 20,000 customers of a bank of
 1,000,000 are those of a bank of 20,000. Every array of a block has shape ``(BLOCK,)`` until the bank is written.
 """
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ Bools = NDArray[np.bool_]
 
 
 class Stream(IntEnum):
-    """What a sequence of random numbers is for; new purposes are added at the end so that old ones keep their numbers."""
+    """What a sequence of random numbers is for; new purposes go to the end, so that old ones keep their numbers."""
 
     PEOPLE = 1
     FACTS = 2
@@ -77,7 +78,12 @@ def customer_numbers(sequence: Ints) -> pa.Array:
 
 def labels(words: list[str] | tuple[str, ...], positions: Ints, missing: Bools | None = None) -> pa.Array:
     """Return the word at each position as text, null where ``missing``."""
-    return pa.array(words, pa.string()).take(pa.array(positions, mask=missing))
+    return _words(tuple(words)).take(pa.array(positions, mask=missing))
+
+
+@lru_cache(maxsize=64)
+def _words(words: tuple[str, ...]) -> pa.Array:
+    return pa.array(words, pa.string())
 
 
 def yes_no(flags: Bools) -> pa.Array:

@@ -1,16 +1,17 @@
 """What a demo customer does: openings over the months, everyday activity, consents."""
 
 import datetime as dt
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.draws import BLOCK, Bools, Floats, Ints, Stream, choose_by_row, customer_numbers, generator, labels, yes_no
+from demo.draws import BLOCK, Bools, Floats, Ints, Stream, choose_by_row, generator, labels, yes_no
 from demo.facts import NEVER, Facts, History, features
 from demo.people import BRANCH_NUMBERS, People
-from demo.response import STAGES, clock, journey
-from demo.truth import PRODUCTS, Product, amounts, base_probability, within
+from demo.response import STAGES, Journey, clock, journey
+from demo.truth import PRODUCTS, amounts, base_probability, within
 
 DAY = 86_400
 KINDS = ("card_spend", "transfer_out", "transfer_in", "app_login", "branch_visit", "bill_payment")
@@ -56,55 +57,77 @@ def seconds(values: Ints) -> pa.Array:
     return pa.array(values.astype("datetime64[s]"))
 
 
+class Applications(NamedTuple):
+    """Stages reached by applications for one product in one month; every array has shape (rows,).
+
+    ``row`` is the customer's place in the block, ``step`` the place in ``STAGES``, ``at`` and ``applied`` seconds since
+    1970-01-01 local (``applied`` is the application's), ``amount`` yuan or NaN.
+    """
+
+    product: Ints
+    row: Ints
+    step: Ints
+    at: Ints
+    applied: Ints
+    amount: Floats
+
+
 def openings_of_month(
     who: People, before: Facts, history: History, rng: np.random.Generator, first: int, days: int
-) -> list[pa.Table]:
+) -> list[Applications]:
     """Draw the openings of one month from the facts at its start, and let them show in ``history``.
 
-    ``first`` is the month's first day (days since 1970-01-01). One table per product, one row per stage reached.
+    ``first`` is the month's first day (days since 1970-01-01). One entry per product.
     """
     seen = features(who, before)
     present = who.opened < first
-    return [_openings(product, who, seen, present, history, rng, first, days) for product in PRODUCTS]
+    usual = means(who)
+    drawn = []
+    for place, product in enumerate(PRODUCTS):
+        base = within(base_probability(product, seen), days) * present
+        luck = rng.random((6, BLOCK))
+        path = journey(luck[0] < base, luck[1] * days, days, base, luck[2:5])
+        asked = amounts(product, usual, luck[5])
+        history.take_up(product.code, path.reached == 3, asked)
+        drawn.append(_applications(place, path, asked, first))
+    return drawn
 
 
-def _openings(
-    product: Product, who: People, seen: dict[str, Floats], present: Bools, history: History,
-    rng: np.random.Generator, first: int, days: int,
-) -> pa.Table:  # fmt: skip
-    base = within(base_probability(product, seen), days) * present
-    luck = rng.random((6, BLOCK))
-    path = journey(luck[0] < base, luck[1] * days, days, base, luck[2:5])
-    asked = amounts(product, means(who), luck[5])
-    history.take_up(product.code, path.reached == 3, asked)
-    at = first * DAY + clock(path.times)
-    return pa.concat_tables([_stage(product, who, asked, at, path.reached > step, step) for step in range(len(STAGES))])
+def _applications(place: int, path: Journey, asked: Floats, first: int) -> Applications:
+    rows = np.flatnonzero(path.reached)
+    counts = path.reached[rows]
+    row = np.repeat(rows, counts)
+    step = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start = first * DAY
+    applied, at = start + clock(path.times[0, row]), start + clock(path.times[step, row])
+    return Applications(np.full(len(row), place), row, step, at, applied, asked[row])
 
 
-def _stage(product: Product, who: People, asked: Floats, at: Ints, reached: Bools, step: int) -> pa.Table:
-    rows = np.flatnonzero(reached)
-    applied = (at[0, rows] // DAY).astype("datetime64[D]")
+def openings_table(who: People, drawn: list[Applications]) -> pa.Table:
+    """Return openings.csv of one block: one row per stage reached, by month, product and customer."""
+    product, row, step, at, applied, amount = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     return pa.table(
         {
-            "opening_no": opening_numbers(product, applied, who.sequence[rows]),
-            "customer_no": customer_numbers(who.sequence[rows]),
-            "product": pa.array([product.code] * len(rows), pa.string()),
-            "stage": pa.array([STAGES[step]] * len(rows), pa.string()),
-            "at": seconds(at[step, rows]),
-            "amount": pa.array(asked[rows], from_pandas=True),
-            "branch_no": labels(BRANCH_NUMBERS, who.branch[rows]),
+            "opening_no": _opening_numbers(product, applied, who.sequence[row]),
+            "customer_no": who.numbers.take(pa.array(row)),
+            "product": labels([product.code for product in PRODUCTS], product),
+            "stage": labels(STAGES, step),
+            "at": seconds(at),
+            "amount": pa.array(amount, from_pandas=True),
+            "branch_no": labels(BRANCH_NUMBERS, who.branch[row]),
         }
     )
 
 
-def opening_numbers(product: Product, applied: np.ndarray, sequence: Ints) -> pa.Array:
+def _opening_numbers(product: Ints, applied: Ints, sequence: Ints) -> pa.Array:
     """Return application references: product, day of application (YYMMDD), customer (8 digits)."""
-    months = applied.astype("datetime64[M]")
-    years = applied.astype("datetime64[Y]").astype(np.int64) + 1970
-    day = (applied - months.astype("datetime64[D]")).astype(np.int64) + 1
+    days = (applied // DAY).astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    years = days.astype("datetime64[Y]").astype(np.int64) + 1970
+    day = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
     stamp = years % 100 * 10_000 + (months.astype(np.int64) % 12 + 1) * 100 + day
     digits = pc.cast(pa.array(stamp * 100_000_000 + sequence), pa.string())
-    return pc.binary_join_element_wise(pa.scalar(product.prefix), digits, "")
+    return pc.binary_join_element_wise(labels([product.prefix for product in PRODUCTS], product), digits, "")
 
 
 def means(who: People) -> Floats:
@@ -131,7 +154,7 @@ def activity_of_month(
     amount = np.round(USUAL_AMOUNT[kind] * means(who)[rows] * np.exp(0.9 * rng.standard_normal(len(rows))), 2)
     return pa.table(
         {
-            "customer_no": customer_numbers(who.sequence[rows]),
+            "customer_no": who.numbers.take(pa.array(rows)),
             "at": seconds(day * DAY + _time_of_day(rng, kind)),
             "kind": labels(KINDS, kind),
             "channel": labels(ACTIVITY_CHANNELS, choose_by_row(rng, by_channel)),
@@ -184,7 +207,7 @@ def _consent_rows(who: People, channel: int, chosen: Bools, granted: Bools, sour
     rows = np.flatnonzero(chosen)
     return pa.table(
         {
-            "customer_no": customer_numbers(who.sequence[rows]),
+            "customer_no": who.numbers.take(pa.array(rows)),
             "channel": pa.array([CONSENT_CHANNELS[channel]] * len(rows), pa.string()),
             "granted": yes_no(granted[rows]),
             "source": labels(SOURCES, source[rows]),

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.draws import BLOCK, Bools, Floats, Ints, Stream, choose, choose_by_row, generator, labels
+from demo.draws import BLOCK, Bools, Floats, Ints, Stream, choose, choose_by_row, customer_numbers, generator, labels
 
 OCCUPATIONS = ("salaried", "civil_servant", "self_employed", "student", "retired", "farmer", "other")
 MARITAL = ("single", "married", "divorced", "widowed")
@@ -37,10 +37,14 @@ MARITAL_BY_AGE = np.array(
 USUAL_INCOME = np.array([7200, 8200, 9000, 1200, 4300, 3600, 5000])
 PAID_HERE = np.array([0.46, 0.62, 0.10, 0.03, 0.55, 0.04, 0.15])
 
-# 142 and 143 followed by eight digits: no Chinese operator has been given these ranges, so no demo message can reach a person.
+# 142 and 143 followed by eight digits: no Chinese operator has been given these ranges, so no demo message can reach a
+# person. Libraries that know the ranges call such a number possible, not valid.
 PHONE_PREFIXES = (142, 143)
 
-SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
+SURNAMES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
+    "苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
+)
 GIVEN = (
     "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红梅建国志文海燕春生宇轩浩然子涵欣怡思远雨桐佳琪晨曦嘉铭若溪一诺"
     "博睿泽楷诗琳梓萱俊峰雪莹立新永康德昌家豪慧珍素云亚楠晓东少华景行知微清扬"
@@ -79,11 +83,13 @@ BRANCH_NUMBERS = tuple(f"B{n:03d}" for n in range(1, len(BRANCHES) + 1))
 class People:
     """One block of customers; every array has shape ``(BLOCK,)``.
 
-    ``sequence`` counts customers from zero; dates are days since 1970-01-01; ``income`` is yuan a month before asking
-    whether it is paid here; ``wealth``, ``digital`` and ``risk`` are standard-normal traits nobody sees in the files.
+    ``sequence`` counts customers from zero, ``numbers`` are their customer numbers; dates are days since 1970-01-01;
+    ``income`` is yuan a month, paid here or not; ``wealth``, ``digital`` and ``risk`` are traits nobody sees in the
+    files, about standard normal.
     """
 
     sequence: Ints
+    numbers: pa.Array
     names: pa.Array
     phones: pa.Array
     gender: Ints
@@ -120,6 +126,7 @@ def people(seed: int, block: int, as_of: dt.date) -> People:
     gender = choose(rng, [0.51, 0.49])
     return People(
         sequence=sequence,
+        numbers=customer_numbers(sequence),
         names=names(rng, BLOCK),
         phones=phones(seed, sequence),
         gender=gender,

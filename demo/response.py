@@ -44,7 +44,7 @@ def journey(opening: Bools, opens_after: Floats, days: float, base: Floats, draw
 
 
 def clock(days: Floats) -> Ints:
-    """Turn days (with fractions) into seconds, keeping order but moving the night into business hours, 8:30 to 20:30."""
+    """Turn days (with fractions) into seconds, keeping order and squeezing each day into 8:30 to 20:30."""
     whole = np.floor(days)
     return (whole * 86400 + 8.5 * 3600 + (days - whole) * 12 * 3600).astype(np.int64)
 

@@ -1,6 +1,7 @@
 """Files written piece by piece: the same bytes however large the pieces are."""
 
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -13,7 +14,7 @@ ROWS_PER_GROUP = 50_000
 
 
 class CsvSheet:
-    """A CSV file in UTF-8 with a header, quoting only what needs it."""
+    """A CSV file in UTF-8 with a header; text cells are quoted."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         """Open ``path`` and write the header."""
@@ -33,7 +34,7 @@ class CsvSheet:
 
 
 class ParquetSheet:
-    """A Parquet file whose row groups are all ``ROWS_PER_GROUP`` long but the last, so that bytes do not tell the pieces."""
+    """A Parquet file whose row groups are ``ROWS_PER_GROUP`` long, the last apart: its bytes do not tell the pieces."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         """Open ``path``."""
@@ -58,7 +59,10 @@ class ParquetSheet:
 
 
 class Sheets:
-    """The files of one folder by name; ``rows`` counts what each was given so far, its header apart."""
+    """The files of one folder by name; ``rows`` counts what each was given so far, its header apart.
+
+    A thread writes one piece (Arrow frees the interpreter meanwhile) while the next is being made; never more than one.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Write into ``folder``, which exists."""
@@ -66,6 +70,8 @@ class Sheets:
         self.rows: Counter[str] = Counter()
         self._open: dict[str, CsvSheet | ParquetSheet] = {}
         self._waiting: dict[str, list[pa.Table]] = {}
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sheets")
+        self._piece: Future[None] | None = None
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -73,10 +79,14 @@ class Sheets:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Write what is waiting, unless something failed, and close every file."""
-        if kind is None:
-            self.flush()
-        for sheet in self._open.values():
-            sheet.close()
+        try:
+            if kind is None:
+                self.flush()
+                self._finish_piece()
+        finally:
+            self._thread.shutdown()
+            for sheet in self._open.values():
+                sheet.close()
 
     def add(self, name: str, table: pa.Table) -> None:
         """Hold a table for the file ``name`` until the next flush."""
@@ -84,10 +94,20 @@ class Sheets:
         self._waiting.setdefault(name, []).append(table)
 
     def flush(self) -> None:
-        """Write what is waiting."""
-        for name, tables in self._waiting.items():
+        """Start to write what is waiting, once the piece before is written; its failure is raised here."""
+        self._finish_piece()
+        piece, self._waiting = self._waiting, {}
+        self._piece = self._thread.submit(self._write, piece)
+
+    def _finish_piece(self) -> None:
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            piece.result()
+
+    def _write(self, piece: dict[str, list[pa.Table]]) -> None:
+        for name in list(piece):
+            tables = piece.pop(name)
             self._sheet(name, tables[0].schema).write(pa.concat_tables(tables))
-        self._waiting.clear()
 
     def _sheet(self, name: str, schema: pa.Schema) -> CsvSheet | ParquetSheet:
         if name not in self._open:

@@ -44,10 +44,11 @@ class Product:
 PRODUCTS = (
     Product(
         "consumer_loan", "CL", "随心消费贷", "Everyday Loan", "loan", "loan", "年化利率(单利)3.65%–7.20%", 60_000,
-        -5.4,
+        -6.4,
         {"has_preapproved_limit": 0.9, "age_20_to_35": 0.4, "card_use_rate": 1.6, "owes_loans": 0.4, "risk_grade": 0.3,
          "self_employed": 0.3, "app_logins_log": 0.5, "age_over_60": -1.2, "student": -2.5, "log10_aum_over_4": -1.0},
-        {"intercept": -1.9, "has_preapproved_limit": 1.1, "app_logins_log": 0.9, "card_use_rate": 0.8, "age_over_60": -1.0},
+        {"intercept": -1.9, "has_preapproved_limit": 1.1, "app_logins_log": 0.9, "card_use_rate": 0.8,
+         "age_over_60": -1.0},
         {"sms": 0.045, "push": 0.035, "call": 0.09},
     ),
     Product(
@@ -61,7 +62,8 @@ PRODUCTS = (
     Product(
         "credit_card", "CC", "云江信用卡", "Yunjiang Credit Card", "card", "card", "透支年化利率最高18.25%", 20_000,
         -4.9,
-        {"age_20_to_35": 0.7, "salary_paid_here": 0.6, "app_logins_log": 0.6, "age_over_60": -1.3, "student": -2.5, "risk_grade": -0.4},
+        {"age_20_to_35": 0.7, "salary_paid_here": 0.6, "app_logins_log": 0.6, "age_over_60": -1.3,
+         "student": -2.5, "risk_grade": -0.4},
         {"intercept": -1.7, "age_20_to_35": 0.8, "app_logins_log": 0.8},
         {"sms": 0.04, "push": 0.045, "call": 0.06},
         unless=("has_credit_card",),

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--months", type=int, default=14, help="how many month ends of attributes")
         parser.add_argument("--activity", type=float, default=10.0, help="rows per customer over the last three months")
         parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of the activity files")
-        parser.add_argument("--chunk", type=int, default=20_000, help="customers held in memory at a time")
+        parser.add_argument("--chunk", type=int, default=10_000, help="customers held in memory at a time")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

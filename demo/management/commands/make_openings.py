@@ -3,6 +3,7 @@
 import argparse
 import csv
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from demo.truth import BY_CODE, CHANNELS
 
 
 class Command(BaseCommand):
-    """``manage.py make_openings --truth DIR --targets targets.csv --product consumer_loan --since 2026-11-02 --out F``."""
+    """``manage.py make_openings --truth DIR --targets F --product consumer_loan --since 2026-11-02 --out F``."""
 
     help = "Draw who opens a product after a contact, from the truth of a demo bank; targets.csv: customer_no, arm."
     requires_system_checks: list[str] = []
@@ -56,11 +57,12 @@ def _arms(targets: Path) -> dict[str, list[str]]:
     return arms
 
 
-def _write(path: Path, rows: Any) -> int:
+def _write(path: Path, rows: Iterator[OpeningRow]) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(OpeningRow._fields)
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
             writer.writerow(["" if cell is None else cell for cell in row])
+            count += 1
     return count
