@@ -5,6 +5,7 @@ chunk or one purpose drawing more numbers changes nothing elsewhere, and the fir
 1,000,000 are those of a bank of 20,000. Every array of a block has shape ``(BLOCK,)`` until the bank is written.
 """
 
+import hashlib
 from enum import IntEnum
 from functools import lru_cache
 
@@ -56,19 +57,13 @@ def choose_by_row(rng: np.random.Generator, weights: Floats) -> Ints:
 def hashed(seed: int, salt: str, customers: Ints, draw: int) -> Floats:
     """Return one uniform number in [0, 1) per customer, whatever the order or company they are asked for in.
 
-    ``salt`` names the occasion and ``draw`` numbers the question on that occasion. This is splitmix64 of the three.
+    ``salt`` names the occasion and ``draw`` numbers the question on that occasion. The mixing is splitmix64's.
     """
-    start = np.uint64(int.from_bytes(salt.encode(), "little") % (2**61 - 1) * 31 + seed)
-    with np.errstate(over="ignore"):
-        z = _mixed(start + np.uint64(draw) * np.uint64(0x9E3779B97F4A7C15))
-        z = _mixed(customers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + z)
-    return (z >> np.uint64(11)).astype(np.float64) / 2**53
-
-
-def _mixed(z: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    start = hashlib.sha256(f"{seed} {salt} {draw}".encode()).digest()[:8]
+    z = customers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.frombuffer(start, dtype="<u8")
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
 
 
 def customer_numbers(sequence: Ints) -> pa.Array:

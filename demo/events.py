@@ -38,6 +38,8 @@ CHANNEL_OFFLINE = np.array(
     ]
 )
 APP_LOGIN, BRANCH_VISIT, TRANSFER_IN = KINDS.index("app_login"), KINDS.index("branch_visit"), KINDS.index("transfer_in")
+# The mean of all kinds' weights together over the customers, so that an average row count comes out as asked.
+USUAL_WEIGHT = 2.68
 USUAL_AMOUNT = np.array([180.0, 900.0, 1500.0, np.nan, np.nan, 160.0])
 
 CONSENT_CHANNELS = ("sms", "push", "call")
@@ -145,7 +147,7 @@ def activity_of_month(
     """
     weights = _kind_weights(facts)
     often = weights.sum(axis=1) * (who.opened < first)
-    counts = rng.poisson(average * often / 3.2)
+    counts = rng.poisson(average * often / USUAL_WEIGHT)
     rows = np.repeat(np.arange(BLOCK), counts)
     kind = choose_by_row(rng, weights[rows])
     day = first + rng.integers(0, days, len(rows))

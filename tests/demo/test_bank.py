@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -39,7 +40,8 @@ def truth(bank: Path) -> dict:
 
 def read(path: Path) -> pa.Table:
     """Read a CSV file with every cell as text and empty cells as null."""
-    names = path.open(encoding="utf-8").readline().strip().split(",")
+    with path.open(encoding="utf-8") as file:
+        names = file.readline().strip().split(",")
     options = pacsv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
     )
@@ -87,16 +89,8 @@ def test_a_small_bank_is_the_beginning_of_a_large_one() -> None:
     assert [block.customers for block in small] == [1000, 200]
     for name in ("attributes_2026-10.csv", "openings.csv", "consents.csv", "truth.parquet"):
         ours, theirs = small[1].tables[name], large[1].tables[name]
-        assert ours.equals(
-            theirs.filter(
-                pc.is_in(
-                    theirs["customer_no"],
-                    ours["customer_no"].unique().combine_chunks()
-                    if isinstance(ours["customer_no"].unique(), pa.ChunkedArray)
-                    else ours["customer_no"].unique(),
-                )
-            )
-        )
+        assert ours.equals(theirs.filter(pc.less(theirs["customer_no"], "6010001200")))
+        assert 0 < ours.num_rows < theirs.num_rows
 
 
 def test_blocks_are_made_one_at_a_time() -> None:
@@ -123,8 +117,6 @@ def test_an_impossible_plan_is_refused(change: dict) -> None:
 
 
 def test_phones_are_unique_and_in_ranges_no_operator_has(bank: Path, truth: dict) -> None:
-    import phonenumbers
-
     phones = [p.replace(" ", "") for p in good_rows(bank, truth)["phone"].drop_null().to_pylist()]
     assert {int(phone[:3]) for phone in phones} == set(PHONE_PREFIXES)
     assert {len(phone) for phone in phones} == {11}
@@ -180,7 +172,7 @@ def test_nothing_else_is_wrong(bank: Path, truth: dict) -> None:
 def test_ages_go_with_birth_dates_and_balances_add_up(bank: Path, truth: dict) -> None:
     for row in good_rows(bank, truth).to_pylist():
         born = dt.date.fromisoformat(row["birth_date"])
-        assert int(row["age"]) == 2026 - born.year - ((10, 31) < (born.month, born.day))
+        assert int(row["age"]) == 2026 - born.year - ((born.month, born.day) > (10, 31))
         assert abs(float(row["aum"]) - float(row["deposit_balance"]) - float(row["wealth_balance"])) < 0.02
         assert (row["card_limit"] is None) == (row["has_credit_card"] == "no")
         assert dt.date.fromisoformat(row["open_date"]) <= dt.date(2026, 10, 31)
