@@ -80,8 +80,10 @@ class History:
         self._age_overdue()
         paid = who.paid_here ^ (self.month >= self.pay_change)
         salary = np.where(paid, who.income * (1 + 0.004 * self.month) * rng.uniform(0.97, 1.03, BLOCK), 0.0)
-        aum = np.exp(9.4 + 1.35 * who.wealth + 0.5 * np.log(who.income / 6000) + 0.018 * (who.age - 40) + self.mood)
-        wealth = np.round(aum * self.wealth_share, 2) * (aum > 5000)
+        aum = _cents(
+            np.exp(9.4 + 1.35 * who.wealth + 0.5 * np.log(who.income / 6000) + 0.018 * (who.age - 40) + self.mood)
+        )
+        wealth = _cents(aum * self.wealth_share * (aum > 5000))
         logins = self._logins(day)
         limit = np.where(
             self.card, _rounded(who.income * np.exp(0.35 * who.wealth) * 3.2, 1000).clip(3000, 500_000), np.nan
@@ -92,16 +94,16 @@ class History:
         facts = Facts(
             age=ages_on(who.birth, day),
             salary_paid_here=paid,
-            salary_in=np.round(salary, 2),
-            aum=np.round(aum, 2),
-            deposit_balance=np.round(np.round(aum, 2) - wealth, 2),
+            salary_in=_cents(salary),
+            aum=aum,
+            deposit_balance=_cents(aum - wealth),
             wealth_balance=wealth,
-            loan_balance=np.round(loans, 2),
+            loan_balance=_cents(loans),
             has_mortgage=self.mortgage,
             has_credit_card=self.card.copy(),
             card_limit=limit,
-            card_use_rate=np.round(use, 3),
-            card_spend_3m=np.round(np.nan_to_num(limit * use) * rng.uniform(0.8, 2.0, BLOCK), 2),
+            card_use_rate=np.asarray(np.round(use, 3), dtype=np.float64),
+            card_spend_3m=_cents(np.nan_to_num(limit * use) * rng.uniform(0.8, 2.0, BLOCK)),
             online_banking=self.online.copy(),
             app_logins_30d=logins,
             last_app_login=self.last_login.copy(),
@@ -141,7 +143,8 @@ class History:
     def _new_overdue(self, share: float) -> Ints:
         owes = self.card | (self.mortgage_due + self.other_loans > 0)
         late = owes & (self.rng.random(BLOCK) < share * np.exp(0.8 * self.who.risk))
-        return np.where(late, 1 + self.rng.exponential(14.0, BLOCK), 0).clip(0, 365).astype(np.int64)
+        days = np.where(late, 1 + self.rng.exponential(14.0, BLOCK), 0.0)
+        return np.asarray(days.clip(0, 365), dtype=np.int64)
 
     def _logins(self, day: int) -> Ints:
         """Return app logins of the last 30 days, and move the day of the last one."""
@@ -165,11 +168,15 @@ def _fund_months(who: People, rng: np.random.Generator) -> Ints:
     employed = who.occupation <= 1
     has_fund = employed & (rng.random(BLOCK) < np.where(who.occupation == 1, 0.97, 0.72))
     years = (who.age - 22).clip(0, None) * rng.random(BLOCK)
-    return np.where(has_fund, (years * 12).astype(np.int64), 0)
+    return np.asarray(np.where(has_fund, years * 12, 0), dtype=np.int64)
 
 
 def _logistic(x: Floats) -> Floats:
     return 1 / (1 + np.exp(-x))
+
+
+def _cents(amount: Floats) -> Floats:
+    return np.asarray(np.round(amount, 2), dtype=np.float64)
 
 
 def _rounded(amount: Floats, to: int) -> Floats:
