@@ -24,6 +24,7 @@ UNITS = {
         Words("个", ""),
         Words("种", ""),
         Words("人", "people"),
+        Words("级", ""),
         Words("元", "yuan"),
     )
 }
