@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.utils.translation import override
 
 from customers.models import Customer
 from tests.conftest import NOW, Cast
@@ -40,6 +41,13 @@ SCHEMA = pa.schema(
         ("last_login", pa.date32()),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Read sentences in English, whatever the test before left active."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture
