@@ -38,7 +38,7 @@ class TextError(ValueError):
     """Raise when a text cannot be read; the message is a sentence for the person who wrote it."""
 
 
-class MissingValue(ValueError):  # noqa: N818 - it names what is missing, not a fault
+class MissingValue(ValueError):
     """Raise when a person has no usable value for a placeholder: that person is left out, never sent a gap."""
 
     def __init__(self, name: str) -> None:

@@ -54,8 +54,8 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         return self.filter(department_id=user.department_id) if user.department_id else self.none()
 
     def due(self, at: datetime) -> CampaignQuerySet:
-        """Return what should have started by the instant."""
-        return self.filter(state=CampaignState.SCHEDULED, scheduled_at__lte=at)
+        """Return what should have started by the instant; without a time of its own, what was released by hand."""
+        return self.filter(Q(scheduled_at__lte=at) | Q(scheduled_at=None), state=CampaignState.SCHEDULED)
 
     def live(self) -> CampaignQuerySet:
         return self.filter(state__in=[CampaignState.RUNNING, CampaignState.PAUSED])
