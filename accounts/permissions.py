@@ -5,10 +5,11 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
+from accounts.requests import StaffRequest
 
 M, MG, BM, RM = Role.MARKETER, Role.MANAGER, Role.BRANCH_MANAGER, Role.RM
 AN, CO, AU, AD = Role.ANALYST, Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN
@@ -57,11 +58,11 @@ def permission(name: str) -> Callable[[Callable[..., HttpResponse]], Callable[..
 
     def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            require(request.user, name)  # type: ignore[arg-type]
+        def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            require(request.user, name)
             return view(request, *args, **kwargs)
 
-        guarded.permission = name  # type: ignore[attr-defined]
+        guarded.permission = name  # type: ignore[attr-defined]  # read by the permission table test
         return guarded
 
     return guard

@@ -16,6 +16,7 @@ from accounts import audit, people, throttle, tokens
 from accounts.forms import SignInForm, TokenForm
 from accounts.models import ApiToken, AuditEntry, Branch, Department, Role, User
 from accounts.permissions import has, permission
+from accounts.requests import StaffRequest
 from marketing.lib import days
 
 
@@ -50,7 +51,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @permission("settings.view")
-def bank(request: HttpRequest) -> HttpResponse:
+def bank(request: StaffRequest) -> HttpResponse:
     """Show departments, branches and people; an administrator opens a person from here."""
     found = User.objects.select_related("department", "branch").prefetch_related("grants")
     query, role = request.GET.get("q", "").strip(), request.GET.get("role", "")
@@ -71,7 +72,7 @@ def bank(request: HttpRequest) -> HttpResponse:
 
 
 @permission("users.edit")
-def person(request: HttpRequest, pk: int) -> HttpResponse:
+def person(request: StaffRequest, pk: int) -> HttpResponse:
     """Show one person's roles and change them, one verb per click."""
     user = get_object_or_404(User, pk=pk)
     if request.method == "POST":
@@ -81,7 +82,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "accounts/person.html", {"person": user, "roles": roles})
 
 
-def _change(request: HttpRequest, user: User) -> None:
+def _change(request: StaffRequest, user: User) -> None:
     by, at, role = request.user, days.now(), request.POST.get("role", "")
     verb = request.POST.get("verb")
     if verb == "grant" and role in Role.values:
@@ -93,7 +94,7 @@ def _change(request: HttpRequest, user: User) -> None:
 
 
 @permission("tokens.own")
-def own_tokens(request: HttpRequest) -> HttpResponse:
+def own_tokens(request: StaffRequest) -> HttpResponse:
     """List one's tokens, issue one; its secret stands on this answer only."""
     form, secret = TokenForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
@@ -109,13 +110,13 @@ def own_tokens(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission("tokens.own")
-def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke_token(request: StaffRequest, pk: int) -> HttpResponse:
     tokens.revoke(token=get_object_or_404(ApiToken, pk=pk, user=request.user), by=request.user, at=days.now())
     messages.success(request, _("The token is revoked. Programs that use it are refused from now on."))
     return redirect("accounts:tokens")
 
 
-def _found(request: HttpRequest) -> QuerySet[AuditEntry]:
+def _found(request: StaffRequest) -> QuerySet[AuditEntry]:
     entries = AuditEntry.objects.select_related("department")
     filters = {
         "action__startswith": request.GET.get("action", ""),
@@ -130,7 +131,7 @@ def _found(request: HttpRequest) -> QuerySet[AuditEntry]:
 
 
 @permission("audit.view")
-def trail(request: HttpRequest) -> HttpResponse:
+def trail(request: StaffRequest) -> HttpResponse:
     """Show who did what, newest first."""
     context = {
         "page_obj": Paginator(_found(request), 50).get_page(request.GET.get("page")),
@@ -142,7 +143,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission("audit.view")
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: StaffRequest) -> HttpResponse:
     """Walk the chain now and say whether every entry is as it was written."""
     broken = list(audit.verify())
     context = {"broken": broken[:50], "count": len(broken), "checked": AuditEntry.objects.count(), "at": days.now()}

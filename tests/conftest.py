@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from accounts.models import Branch, Department, RoleGrant, User
 from customers.models import Customer, Product
 from marketing.lib import crypto
@@ -110,7 +111,9 @@ def loan_product(cast: Cast) -> Product:
 def make_customer(cast: Cast) -> Callable[..., Customer]:
     """Return a builder: make_customer("C1", name="王芳", phone="14212340001", branch=cast.east)."""
 
-    def make(number: str, *, name: str = "王芳", phone: str | None = "14212340001", branch: Branch | None = None) -> Customer:
+    def make(
+        number: str, *, name: str = "王芳", phone: str | None = "14212340001", branch: Branch | None = None
+    ) -> Customer:
         e164 = crypto.normalise_phone(phone) if phone else None
         return Customer.objects.create(
             number=number,

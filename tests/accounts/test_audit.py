@@ -4,11 +4,12 @@ from io import StringIO
 from threading import Thread
 
 import pytest
-from accounts import audit
-from accounts.models import AuditEntry
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.utils import InternalError, ProgrammingError
+
+from accounts import audit
+from accounts.models import AuditEntry
 from tests.conftest import NOW
 
 
@@ -65,9 +66,9 @@ def test_swapped_rows_are_named(trail):
 
 @pytest.mark.parametrize("sql", ["UPDATE accounts_auditentry SET action = 'x'", "DELETE FROM accounts_auditentry"])
 def test_the_table_refuses_changes(trail, sql):
-    with pytest.raises((InternalError, ProgrammingError), match="only added"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
+    refused = pytest.raises((InternalError, ProgrammingError), match="only added")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
     assert AuditEntry.objects.count() == 5
 
 

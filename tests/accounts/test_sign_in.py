@@ -1,11 +1,12 @@
 """Somebody signs in, or learns why not."""
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.urls import reverse
+
 from accounts import people, throttle
 from accounts.models import AuditEntry, RoleGrant, SignInFailure
 from accounts.permissions import PERMISSIONS, has, require
-from django.core.exceptions import PermissionDenied
-from django.urls import reverse
 from marketing.lib.errors import UserError
 from tests.conftest import NOW
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
+
 from accounts import people, tokens
 from accounts.models import ApiToken
-from django.urls import reverse
 from tests.conftest import NOW
 
 

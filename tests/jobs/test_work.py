@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 import pytest
 from django.db import connection
+
 from jobs import work
 from jobs.models import Job, JobState
 from marketing.lib.errors import UserError
@@ -13,7 +14,9 @@ from tests.conftest import NOW
 
 @pytest.fixture
 def job(cast):
-    return Job.objects.create(task="warehouse.tasks.run_feed", argument=1, label="客户.csv", owner=cast.analyst, created_at=NOW)
+    return Job.objects.create(
+        task="warehouse.tasks.run_feed", argument=1, label="客户.csv", owner=cast.analyst, created_at=NOW
+    )
 
 
 def test_finished_work_says_how_far_it_came(job):

@@ -1,6 +1,7 @@
 """Names and phones are unreadable at rest, findable by exact value, masked on screens (rule 12)."""
 
 import pytest
+
 from marketing.lib import crypto
 from marketing.lib.keys import parse_field_keys
 

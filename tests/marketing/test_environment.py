@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+
 from marketing import environment
 from marketing.lib.keys import parse_field_keys
 

@@ -5,6 +5,7 @@ import io
 
 import openpyxl
 import pytest
+
 from marketing.lib import export
 
 

@@ -22,8 +22,8 @@ ROOMS = [
 SOURCES = [p for room in ["marketing", *ROOMS] for p in sorted((ROOT / room).rglob("*.py"))]
 TOP_LEVEL = {
     *ROOMS, "marketing", "templates", "static", "locale", "tests", "docs", "manage.py", "run.py", "README.md",
-    "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "package.json", "package-lock.json", "requirements.in",
-    "requirements.txt", "requirements-dev.in", "requirements-dev.txt", ".ci", ".gitignore", ".npmrc",
+    "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "package.json", "package-lock.json",
+    "requirements.in", "requirements.txt", "requirements-dev.in", "requirements-dev.txt", ".ci", ".gitignore", ".npmrc",
 }  # fmt: skip
 BANS = {
     r"@receiver|\.connect\(\s*\w+_handler": "no signals",

@@ -5,9 +5,9 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from outcomes.lift import difference
 
 from outcomes import attribution, results, value
+from outcomes.lift import difference
 from outcomes.models import Conversion
 from tests import builders
 from tests.builders import FROZEN
