@@ -184,7 +184,7 @@ def _rounded(amount: Floats, to: int) -> Floats:
 
 
 def _count(*flags: Bools) -> Ints:
-    return 1 + np.sum(flags, axis=0, dtype=np.int64)
+    return 1 + np.stack(flags).sum(axis=0, dtype=np.int64)
 
 
 def features(who: People, facts: Facts) -> dict[str, Floats]:
