@@ -143,7 +143,7 @@ class Valkey(Process):
         self.home = home.resolve()
         self.socket = socket_folder(self.home) / "valkey"
         options = {"port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700", "dir": str(self.home)}
-        options |= {"appendonly": "yes", "save": "", "maxmemory-policy": "noeviction", "loglevel": "notice"}
+        options |= {"appendonly": "yes", "save": "", "maxmemory-policy": "noeviction", "set-proc-title": "no"}
         command = [valkey_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
         super().__init__("valkey", command, env=os.environ, log=log, heard=heard)
         self.title = "Valkey"

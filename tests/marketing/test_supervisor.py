@@ -1,5 +1,6 @@
 """Everything under one supervisor: real processes on a folder of their own."""
 
+import contextlib
 import json
 import os
 import re
@@ -45,21 +46,28 @@ class Installation:
 
     def processes(self) -> list[str]:
         """Return the command lines of all living processes that were started for this folder."""
-        mark = f"DATA_DIR={self.folder}\0".encode()
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (process / "environ").read_bytes() + b"\0":
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:
-                continue
-        return [command for command in found if command]
+        return [command for pid, command in living() if self.owns(pid, command)]
+
+    def owns(self, pid: int, command: str) -> bool:
+        """Return whether a process belongs to this folder: its environment says so, or PostgreSQL's command line."""
+        try:
+            return str(self.folder) in command or str(self.folder).encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
 
     def services(self) -> set[str]:
         return {name for name in SERVICES for command in self.processes() if re.search(rf"\b{name}\b", command)}
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(json.loads((self.folder / "run.json").read_text())["DATABASE_URL"])
+
+
+def living() -> Iterator[tuple[int, str]]:
+    """Yield the number and the command line of every process that is not a zombie."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if command := (process / "cmdline").read_bytes().replace(b"\0", b" ").decode():
+                yield int(process.name), command
 
 
 def within(seconds: float, condition: object) -> bool:
@@ -74,12 +82,9 @@ def within(seconds: float, condition: object) -> bool:
 def installation(tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path / "data")
     yield made
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"DATA_DIR={made.folder}\0".encode() in (process / "environ").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
-        except OSError:
-            continue
+    for pid, command in living():
+        if made.owns(pid, command):
+            os.kill(pid, signal.SIGKILL)
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -89,12 +94,18 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def test_one_life_of_an_installation(installation: Installation) -> None:
     first = installation.up()
-    assert within(20, lambda: installation.services() == SERVICES)
+    assert within(20, lambda: installation.services() == SERVICES), installation.processes()
     with installation.connect() as connection:
         connection.execute("create table kept as select 1 as one")
     keys = [(installation.folder / name).read_text() for name in ("secret_key", "field_keys")]
     for name in ("secret_key", "field_keys", "run.json"):
         assert (installation.folder / name).stat().st_mode & 0o777 == 0o600
+
+    # A child that ends is started again.
+    valkey = next(pid for pid, command in living() if installation.owns(pid, command) and "valkey-server" in command)
+    os.kill(valkey, signal.SIGKILL)
+    assert within(5, lambda: "valkey-server" not in installation.services())
+    assert within(10, lambda: installation.services() == SERVICES), installation.processes()
 
     # A second copy on the same data says so and stops; a command works beside the first.
     code, said = finished(installation.run("marketing.supervisor"))
@@ -119,22 +130,3 @@ def test_one_life_of_an_installation(installation: Installation) -> None:
     code, said = finished(installation.run("marketing.attach", "showmigrations", "accounts"))
     assert code == 0 and "[X] 0001" in said
     assert not installation.processes()
-
-
-def test_a_child_that_ends_is_started_again(installation: Installation) -> None:
-    supervisor = installation.up()
-    assert within(20, lambda: installation.services() == SERVICES)
-    valkey = next(int(pid) for pid in children(supervisor.pid) if "valkey-server" in command(pid))
-    os.kill(valkey, signal.SIGKILL)
-    assert within(5, lambda: "valkey-server" not in installation.services())
-    assert within(10, lambda: installation.services() == SERVICES)
-    supervisor.terminate()
-    assert finished(supervisor)[0] == 0
-
-
-def children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
-def command(pid: str) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text()
