@@ -38,8 +38,8 @@ HEADER_NOISE = (
     '"Generated-By',
 )
 
-MessageId = str | tuple[str, ...]
-Key = tuple[str | None, MessageId]
+MessageId = str | tuple[str, ...] | list[str]
+Key = tuple[str | None, str]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,9 @@ def faults(said: list[Text], folders: dict[str, Path]) -> list[str]:
     held = [(room, message) for room, folder in folders.items() for message in messages(read(folder))]
     good = {key(message) for _room, message in held if translated(message) and not message.fuzzy}
     used = {text.key for text in said}
-    first = {text.key: text for text in reversed(said)}
+    first: dict[Key, Text] = {}
+    for text in said:
+        first.setdefault(text.key, text)
     return [
         *(f"{text.place}: not translated: {singular(text.id)!r}" for k, text in first.items() if k not in good),
         *(f"{room}: fuzzy: {singular(m.id)!r}" for room, m in held if m.fuzzy),
@@ -185,7 +187,7 @@ def garbled(message: Message) -> bool:
     ids = (message.id,) if isinstance(message.id, str) else message.id
     wanted = placeholders(ids[-1])
     strings = (message.string,) if isinstance(message.string, str) else message.string
-    return any(placeholders(string) != wanted for string in strings)
+    return any(placeholders(string) != wanted for string in strings or ())
 
 
 def contradictions(held: list[tuple[str, Message]]) -> Iterator[str]:

@@ -328,25 +328,27 @@ def hidden(items: Iterable[tuple[str, object]]) -> SafeString:
 
 # ── forms ────────────────────────────────────────────────────────────────────
 
-CHECKED = (forms.CheckboxInput, forms.RadioSelect, forms.CheckboxSelectMultiple)
+GROUPS = (forms.RadioSelect, forms.CheckboxSelectMultiple)
 
 
 def widget_class(widget: forms.Widget) -> str:
-    """The class a control needs; groups of boxes carry theirs on each box."""
-    if isinstance(widget, CHECKED):
+    """The class a control needs. A group of boxes needs none: Django would put it on the group as well."""
+    if isinstance(widget, GROUPS):
+        return ""
+    if isinstance(widget, forms.CheckboxInput):
         return "form-check-input"
     return "form-select" if isinstance(widget, forms.Select) else "form-control"
 
 
 @register.inclusion_tag("_field.html")
-def field(bound: forms.BoundField, css: str = "", label: str = "", **attrs: object) -> dict[str, Any]:
+def field(bound: forms.BoundField, css: str = "", label: str = "", **attrs: Any) -> dict[str, Any]:
     """One form field: label, control, help, error. Further arguments become attributes (`_` is `-`)."""
     widget = bound.field.widget
     given = {key.replace("_", "-"): value for key, value in attrs.items()}
     classes = [widget.attrs.get("class", ""), widget_class(widget)]
     if isinstance(widget, forms.Textarea):
         given.setdefault("rows", 4)
-    if bound.errors:
+    if bound.errors and not isinstance(widget, GROUPS):
         classes.append("is-invalid")
     given["class"] = " ".join(filter(None, classes))
     return {

@@ -157,7 +157,8 @@
   const png = async (el, name) => {
     const svg = new Image();
     const { width, height } = el.getBoundingClientRect();
-    svg.src = echarts.getInstanceByDom(el).getDataURL({ type: "svg" });
+    const drawn = new XMLSerializer().serializeToString(el.querySelector("svg"));
+    svg.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(drawn)}`;
     await svg.decode();
     const canvas = Object.assign(document.createElement("canvas"), { width: width * 2, height: height * 2 });
     const paint = canvas.getContext("2d");
