@@ -157,7 +157,7 @@ def add_missing(said: list[Text], folders: dict[str, Path]) -> dict[str, int]:
 def faults(said: list[Text], folders: dict[str, Path]) -> list[str]:
     """One sentence for each text that is missing, doubtful, unused, garbled or translated in two ways."""
     held = [(room, message) for room, folder in folders.items() for message in messages(read(folder))]
-    good = {key(message) for _room, message in held if translated(message) and not message.fuzzy}
+    good = {key(message) for _room, message in held if translated(message)}
     used = {text.key for text in said}
     first: dict[Key, Text] = {}
     for text in said:

@@ -274,20 +274,34 @@ def test_people_are_masked() -> None:
 class Plan(forms.Form):
     name = forms.CharField(label="Name", help_text="Seen by approvers")
     kind = forms.ChoiceField(choices=[("a", "A")], widget=forms.RadioSelect)
+    agreed = forms.BooleanField(label="Agreed")
     note = forms.CharField(required=False, widget=forms.Textarea)
 
     def clean(self) -> None:
         raise forms.ValidationError("Two campaigns clash.")
 
 
-def test_a_field_has_label_help_and_error_bound_to_its_control() -> None:
-    found = draw("{% field form.name %}", form=Plan({"kind": "a"}))
-    assert '<label for="id_name">' in found
-    assert 'aria-invalid="true"' in found
+@pytest.mark.parametrize("name", ["name", "kind", "agreed"])
+def test_a_field_has_its_help_and_error_bound_to_its_control(name: str) -> None:
+    found = draw("{% field bound %}", bound=Plan({})[name])
+    assert "This field is required." in found
     described = re.search(r'aria-describedby="([^"]+)"', found)
     assert described
     for target in described[1].split():
         assert f'id="{target}"' in found
+
+
+def test_a_control_has_its_label_and_says_that_it_is_wrong() -> None:
+    found = draw("{% field form.name %}", form=Plan({"kind": "a"}))
+    assert '<label for="id_name">' in found
+    assert 'aria-invalid="true"' in found
+    assert "form-control is-invalid" in found
+
+
+def test_a_group_of_boxes_is_not_itself_drawn_as_a_box() -> None:
+    found = draw("{% field form.kind %}", form=Plan({}))
+    assert "form-check-input" not in found
+    assert "form-control" not in found
 
 
 def test_a_form_keeps_what_was_typed_and_says_what_is_wrong_as_a_whole() -> None:
