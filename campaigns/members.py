@@ -119,7 +119,8 @@ def batches(members: Members, named: Mapping[str, Attribute]) -> Iterator[pa.Tab
     columns = [(f"value_{i}", attribute) for i, attribute in enumerate(named.values())]
     table = members.read({key: key for key in PERSONAL} | {name: attribute.key for name, attribute in columns})
     table = table.mutate(**{key: table[key].try_cast(kind) for key, kind in PERSONAL.items()})
-    for batch in engine.connection().to_pyarrow_batches(table, chunk_size=BATCH):
+    query = engine.connection().con.sql(str(ibis.to_sql(table, dialect="duckdb")))
+    for batch in query.to_arrow_reader(BATCH):
         chunk = pa.Table.from_batches([batch])
         for name, attribute in columns:
             chunk = chunk.set_column(chunk.column_names.index(name), name, written(chunk[name], attribute))
