@@ -63,6 +63,9 @@ class Customer(models.Model):
     name_sealed = models.BinaryField(null=True)
     phone_sealed = models.BinaryField(null=True)
     phone_index = models.BinaryField(max_length=32, null=True)
+    content_index = models.BinaryField(
+        max_length=16, null=True, help_text="keyed digest of what the last file said; the same again writes nothing"
+    )
     branch = models.ForeignKey(Branch, models.PROTECT, null=True)
     rm = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()

@@ -54,6 +54,8 @@ class Known:
     allowed_in_text: bool = False
     choices: list[dict[str, str]] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
+    low: float | None = None
+    high: float | None = None
 
 
 @cache
@@ -103,9 +105,10 @@ def check_key(key: str) -> None:
         raise UserError(_("“%(key)s” cannot be an attribute. %(reason)s") % {"key": key, "reason": reason})
 
 
-def create(*, key: str, label_zh: str, type: str, by: User, at: datetime, **more: Any) -> Attribute:
+def create(*, key: str, label_zh: str, type: str, by: User | None, at: datetime, **more: Any) -> Attribute:
     """Add an attribute; `more` takes label_en, group_zh, group_en, unit, choices, sensitivity, owner."""
-    require(by, "feeds.load")
+    if by is not None:
+        require(by, "feeds.load")
     check_key(key)
     if Attribute.objects.filter(key=key).exists():
         raise UserError(_("There is an attribute “%(key)s” already; map the column to it.") % {"key": key})
@@ -129,7 +132,7 @@ def ensure(keys: Iterable[str], *, by: User | None, at: datetime) -> list[Attrib
 
 
 def _columns(attribute: Known) -> dict[str, Any]:
-    return {name: value for name, value in vars(attribute).items() if name != "aliases"}
+    return {name: value for name, value in vars(attribute).items() if name not in ("aliases", "low", "high")}
 
 
 def refresh_branches() -> None:
@@ -139,6 +142,17 @@ def refresh_branches() -> None:
         for branch in Branch.objects.order_by("code")
     ]
     Attribute.objects.filter(key="branch").update(choices=choices)
+
+
+def add_choices(key: str, values: Iterable[str]) -> None:
+    """Add the values that a choice attribute did not know yet, under their own names."""
+    attribute = Attribute.objects.filter(key=key).first()
+    if attribute is None or attribute.type != AttributeType.CHOICE:
+        return
+    there = {choice["value"] for choice in attribute.choices}
+    added = [{"value": value, "label_zh": value, "label_en": value} for value in values if value not in there]
+    if added:
+        Attribute.objects.filter(pk=attribute.pk).update(choices=attribute.choices + added)
 
 
 def retire(*, attribute: Attribute, by: User, at: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,7 +70,7 @@ def write(dataset: str, key: str, source: Source) -> Written:
 
 def _fill(draft: Path, source: Source) -> None:
     if isinstance(source, Path):
-        os.replace(source, draft)
+        shutil.move(source, draft)
         return
     if not isinstance(source, str):
         ordered = source.order_by("customer_id") if "customer_id" in source.columns else source

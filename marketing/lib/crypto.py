@@ -63,6 +63,12 @@ def blind_index(text: str) -> bytes:
     return hmac.digest(settings.FIELD_KEYS.index, text.encode(), "sha256")
 
 
+def index_pads() -> tuple[bytes, bytes]:
+    """Return the (inner, outer) pads of the index key, for an engine that computes the HMAC over whole columns."""
+    block = settings.FIELD_KEYS.index.ljust(64, b"\0")
+    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+
+
 CHINESE_MOBILE = re.compile(r"(?:\+?86|0086)?(1\d{10})")
 
 

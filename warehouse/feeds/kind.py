@@ -1,0 +1,105 @@
+"""What a kind of feed is: its columns, what its rows refer to, and how good rows land."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from django.utils.functional import Promise
+
+from accounts.models import User
+
+Advance = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a kind of feed knows.
+
+    `type` is code, text, phone, number, money, boolean, date, time or choice. `choices` maps what a file may say, in
+    small letters, to what is stored. `low` and `high` bound a number.
+    """
+
+    name: str
+    type: str
+    label: str | Promise
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+    personal: bool = False
+    choices: dict[str, str] = field(default_factory=dict)
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A column whose value must exist elsewhere; the lookup table has `code` and `id`.
+
+    The id becomes a column of the good rows. Where it is not found the row is rejected, or, when `optional`, kept
+    without it and counted as a warning.
+    """
+
+    column: str
+    lookup: str
+    into: str
+    reason: str
+    optional: bool = False
+
+
+@dataclass
+class Landing:
+    """Everything a kind needs to land its rows; `good` is a view over the rows without a fault.
+
+    `work` is a private folder that goes when the run ends. `advance` takes the share done, 0 to 1.
+    """
+
+    db: duckdb.DuckDBPyConnection
+    work: Path
+    present: list[Column]
+    attributes: list[Column]
+    options: dict[str, Any]
+    as_of: date
+    by: User | None
+    at: datetime
+    advance: Advance
+
+    def has(self, name: str) -> bool:
+        """Return whether the file brings the column."""
+        return any(column.name == name for column in self.present)
+
+    def one(self, sql: str) -> Any:
+        """Return the first value of the first row."""
+        row = self.db.execute(sql).fetchone()
+        return row[0] if row else None
+
+
+@dataclass
+class Prepared:
+    """What is ready to be made visible: `commit` runs inside the one transaction, `changed` counts its rows."""
+
+    changed: int
+    commit: Callable[[], None]
+
+
+class Kind(ABC):
+    """One kind of feed. A new kind is one file with a subclass, and one line in `warehouse.feeds.KINDS`."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    takes_attributes: bool = False
+    depends_on: tuple[str, ...] = ()
+    permission = "feeds.load"
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+    @abstractmethod
+    def prepare(self, landing: Landing) -> Prepared:
+        """Do the long work outside any transaction; nothing of it may be visible yet."""
