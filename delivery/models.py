@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from campaigns.models import Campaign, Run, Step, Variant
 from customers.models import Channel, Customer
+from marketing.lib import crypto
 
 
 class Gateway(models.Model):
@@ -27,6 +28,7 @@ class Gateway(models.Model):
     is_active = models.BooleanField(default=True)
     failures = models.IntegerField(default=0, help_text="refusals and unknown answers in a row")
     closed_until = models.DateTimeField(null=True, help_text="the breaker: nothing is sent before")
+    paced_until = models.DateTimeField(null=True, help_text="slots up to here are given away: all workers share per_second")
     last_ok_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, blank=True)
 
@@ -45,6 +47,11 @@ class MessageState(models.TextChoices):
     EXCLUDED = "excluded", _("Excluded")
     EXPIRED = "expired", _("Expired")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+OPEN_STATES = (MessageState.PLANNED, MessageState.HELD)
+# What a customer has been or may still be reached by: the states that fill a slot of the contact cap.
+CONTACT_STATES = (*OPEN_STATES, "submitting", "unknown", "accepted", "delivered")
 
 
 class Batch(models.Model):
@@ -69,6 +76,17 @@ class Batch(models.Model):
         return f"{self.run_id}/{self.pk}"
 
 
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, user: User) -> MessageQuerySet:
+        """Return the messages of the campaigns that the user may see."""
+        return self.filter(campaign__in=Campaign.objects.visible_to(user))
+
+    def in_state(self, state: str, reason: str = "") -> MessageQuerySet:
+        """Return the messages in the state, and with the reason where one is named."""
+        found = self.filter(state=state)
+        return found.filter(reason=reason) if reason else found
+
+
 class Message(models.Model):
     """The ledger: every contact attempt, unique per run, step and customer."""
 
@@ -87,6 +105,9 @@ class Message(models.Model):
     provider_id = models.CharField(max_length=64, blank=True)
     submitted_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True, help_text="delivered, failed or known not to go out")
+    absent_at = models.DateTimeField(null=True, help_text="when the gateway first said that it never arrived")
+
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "step", "customer"], name="one_contact")]
@@ -94,6 +115,8 @@ class Message(models.Model):
             models.Index(fields=["batch", "state"], name="message_of_batch"),
             models.Index(fields=["customer", "due_at"], name="message_of_customer"),  # caps, customer page
             models.Index(fields=["run", "state", "reason"], name="message_by_state"),
+            # reconciliation asks every few seconds for the handful in doubt among millions
+            models.Index(fields=["submitted_at"], name="message_in_doubt", condition=Q(state="unknown")),
         ]
 
     def __str__(self) -> str:
@@ -118,6 +141,15 @@ class Receipt(models.Model):
         return self.event_key
 
 
+class InboundQuerySet(models.QuerySet["Inbound"]):
+    def visible_to(self, user: User) -> InboundQuerySet:
+        """Return replies to campaigns that the user may see; those that answer no campaign, bank-wide roles only."""
+        return self if user.is_bank_wide else self.filter(campaign__in=Campaign.objects.visible_to(user))
+
+    def waiting(self) -> InboundQuerySet:
+        return self.filter(action="inbox", handled_at=None)
+
+
 class Inbound(models.Model):
     """A reply. Stop words suppress at once; anything else waits for a person."""
 
@@ -133,9 +165,15 @@ class Inbound(models.Model):
     handled_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     handled_at = models.DateTimeField(null=True)
 
+    objects = InboundQuerySet.as_manager()
+
     class Meta:
         ordering = ["-received_at"]
         constraints = [models.UniqueConstraint(fields=["gateway", "event_key"], name="inbound_once")]
 
     def __str__(self) -> str:
         return self.event_key
+
+    @property
+    def text(self) -> str:
+        return crypto.decrypt(self.text_sealed, field="inbound.text") or ""

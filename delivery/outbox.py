@@ -1,0 +1,354 @@
+"""The send: claim in one short transaction, commit, call the gateway outside any transaction, record.
+
+A message leaves at most once. The claim makes it `submitting` before anything leaves; a crash in between leaves it so,
+and after the batch's lease it is `unknown` and asked about. Only a definite refusal makes it `planned` again. The
+batch's `claimed_at` is the claim's token: a worker that wakes up after its lease can neither send nor undo.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from accounts import audit
+from campaigns import content, schedule
+from campaigns.approval import approved_hash_matches
+from campaigns.models import Campaign, ContactPolicy, Variant
+from delivery import breaker, policy
+from delivery.gateways import Outgoing, Refused, Result, Unclear
+from delivery.models import Batch, Gateway
+from delivery.wording import Wording
+from marketing.lib import crypto
+from marketing.lib.errors import MoveRefused
+
+log = logging.getLogger(__name__)
+
+MARGIN = timedelta(seconds=30)  # a lease outlives the call it covers by this much
+AHEAD = timedelta(seconds=1)  # slots are given away no further ahead than this
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A batch that is ours until its lease ends: which messages, and when the first may leave."""
+
+    batch: int
+    campaign: int
+    gateway: int
+    token: datetime
+    send_at: datetime
+    lease_until: datetime
+    messages: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        """Return the idempotency key: of this call, not of the batch, which may be called again after a refusal."""
+        return f"b{self.batch}-{int(self.token.timestamp() * 1000)}"
+
+
+@dataclass
+class Parcel:
+    """A claimed batch, worded: what leaves, and what turned out not to be sendable."""
+
+    claimed: Claimed
+    outgoing: list[Outgoing]
+    parts: dict[str, int]
+    unfit: list[Result] = field(default_factory=list)
+
+
+# -- claim --------------------------------------------------------------------------------------------------------
+
+_TAKE = """
+SELECT batch.id, run.campaign_id, batch.size
+FROM delivery_batch batch
+JOIN campaigns_run run ON run.id = batch.run_id
+JOIN campaigns_campaign campaign ON campaign.id = run.campaign_id
+JOIN delivery_gateway gateway ON gateway.id = batch.gateway_id
+WHERE batch.gateway_id = %(gateway)s AND batch.finished_at IS NULL AND batch.lease_until IS NULL
+  AND batch.due_at <= %(at)s AND campaign.state = 'running' AND gateway.is_active
+  AND (gateway.closed_until IS NULL OR gateway.closed_until <= %(at)s)
+  AND (gateway.paced_until IS NULL OR gateway.paced_until <= %(at)s + %(ahead)s)
+  AND (gateway.failures < %(trips)s OR NOT EXISTS (
+        SELECT FROM delivery_batch flying WHERE flying.gateway_id = gateway.id AND flying.lease_until IS NOT NULL))
+ORDER BY batch.due_at, batch.id
+LIMIT %(most)s FOR UPDATE OF batch SKIP LOCKED
+"""
+
+
+@transaction.atomic
+def claim(*, gateway: Gateway, at: datetime, most: int = 4) -> list[Claimed]:
+    """Make up to `most` due batches ours: policy read again, messages `submitting`, a lease; commit, then submit.
+
+    A campaign whose content is not what was approved is paused, and nothing of it is claimed. Batches of which nothing
+    may go now are settled on the way and not returned.
+    """
+    taken = _take(gateway, at, most)
+    refused = {campaign for campaign in {row[1] for row in taken} if not _still_approved(campaign, at)}
+    batches = [row for row in taken if row[1] not in refused]
+    if not batches:
+        return []
+    going = _gate([row[0] for row in batches], at)
+    starts = _pace(gateway, [len(going.get(row[0], ())) for row in batches], at)
+    claims = [
+        Claimed(batch, campaign, gateway.pk, at, start, start + timedelta(seconds=gateway.timeout_seconds) + MARGIN, going[batch])
+        for (batch, campaign, _size), start in zip(batches, starts, strict=True)
+        if batch in going
+    ]
+    _lease(claims)
+    _close([row[0] for row in batches if row[0] not in going], at)
+    return claims
+
+
+def _take(gateway: Gateway, at: datetime, most: int) -> list[tuple[int, int, int]]:
+    """Lock due batches, together no more than a second's worth but at least one."""
+    probing = Gateway.objects.filter(pk=gateway.pk, failures__gte=breaker.TRIPS).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TAKE,
+            {"gateway": gateway.pk, "at": at, "ahead": AHEAD, "trips": breaker.TRIPS, "most": 1 if probing else most},
+        )
+        rows, total = [], 0
+        for row in cursor.fetchall():
+            if rows and total + row[2] > gateway.per_second:
+                break
+            rows.append(row)
+            total += row[2]
+    return rows
+
+
+def _still_approved(campaign_id: int, at: datetime) -> bool:
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if approved_hash_matches(campaign):
+        return True
+    _pause(campaign, at, "content_differs_from_approval")
+    return False
+
+
+def _pause(campaign: Campaign, at: datetime, why: str) -> None:
+    """Pause for a reason of ours; somebody may have stopped the campaign a moment ago."""
+    log.error("campaign %s is paused: %s", campaign.pk, why)
+    try:
+        schedule.pause(campaign=campaign, by=None, at=at, why=why)
+    except MoveRefused:
+        log.info("campaign %s had been stopped already", campaign.pk)
+
+
+def _gate(batches: list[int], at: datetime) -> dict[int, tuple[int, ...]]:
+    """Lock what is due in the batches, ask the policy, and make what may go `submitting`; ids by batch."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id, batch_id FROM delivery_message
+               WHERE batch_id = ANY(%s) AND state IN ('planned', 'held') AND due_at <= %s ORDER BY id FOR UPDATE""",
+            [batches, at],
+        )
+        of_batch: dict[int, int] = dict(cursor.fetchall())
+    decided = policy.verdicts(messages=list(of_batch), at=at) if of_batch else []
+    policy.keep_back(decided, at=at)
+    going: dict[int, list[int]] = {}
+    for verdict in decided:
+        if verdict.goes:
+            going.setdefault(of_batch[verdict.message], []).append(verdict.message)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE delivery_message SET state = 'submitting', reason = '', submitted_at = %s, absent_at = NULL
+               WHERE id = ANY(%s)""",
+            [at, [message for ids in going.values() for message in ids]],
+        )
+    return {batch: tuple(ids) for batch, ids in going.items()}
+
+
+def _pace(gateway: Gateway, sizes: list[int], at: datetime) -> list[datetime]:
+    """Reserve the gateway's next slots, shared by all workers, and return when each batch may leave."""
+    needed = timedelta(seconds=sum(sizes) / gateway.per_second)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE delivery_gateway SET paced_until = greatest(coalesce(paced_until, %(at)s), %(at)s) + %(needed)s
+               WHERE id = %(gateway)s RETURNING paced_until""",
+            {"at": at, "needed": needed, "gateway": gateway.pk},
+        )
+        start = cursor.fetchone()[0] - needed
+    starts = []
+    for size in sizes:
+        starts.append(start)
+        start += timedelta(seconds=size / gateway.per_second)
+    return starts
+
+
+def _lease(claims: Sequence[Claimed]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE delivery_batch b SET claimed_at = c.token, lease_until = c.lease
+               FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS c (id, token, lease)
+               WHERE b.id = c.id""",
+            [[c.batch for c in claims], [c.token for c in claims], [c.lease_until for c in claims]],
+        )
+
+
+def _close(batches: Sequence[int], at: datetime) -> None:
+    """End our hold on batches: finished where nothing of them can go any more, else due when their first message is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE delivery_batch b
+               SET lease_until = NULL, due_at = coalesce(left_over.due, b.due_at),
+                   finished_at = CASE WHEN left_over.due IS NULL THEN %(at)s::timestamptz END
+               FROM (SELECT id.id, min(m.due_at) AS due FROM unnest(%(batches)s::bigint[]) AS id
+                     LEFT JOIN delivery_message m ON m.batch_id = id.id AND m.state IN ('planned', 'held')
+                     GROUP BY id.id) left_over
+               WHERE b.id = left_over.id""",
+            {"batches": list(batches), "at": at},
+        )
+
+
+# -- word ---------------------------------------------------------------------------------------------------------
+
+_CONTENT = """
+SELECT m.id, m.batch_id, m.variant_id, target.facts::text, customer.name_sealed, customer.phone_sealed
+FROM delivery_message m
+JOIN campaigns_target target ON target.run_id = m.run_id AND target.customer_id = m.customer_id
+JOIN customers_customer customer ON customer.id = m.customer_id
+WHERE m.id = ANY(%s) ORDER BY m.id
+"""
+
+
+def word(claims: Sequence[Claimed]) -> list[Parcel]:
+    """Write the texts and decrypt the numbers of claimed batches; in memory only, between commit and submit."""
+    parcels = {claimed.batch: Parcel(claimed, [], {}) for claimed in claims}
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTENT, [[message for claimed in claims for message in claimed.messages]])
+        rows = cursor.fetchall()
+    wordings = _wordings({row[2] for row in rows})
+    for message, batch, variant, facts, name, phone in rows:
+        _add(parcels[batch], str(message), wordings[variant], json.loads(facts), name, phone)
+    return list(parcels.values())
+
+
+def _wordings(variants: Iterable[int]) -> dict[int, Wording]:
+    policies = {p.channel: p for p in ContactPolicy.objects.all()}
+    rows = Variant.objects.filter(pk__in=variants).select_related("step__campaign__product")
+    return {
+        v.pk: Wording(variant=v, campaign=v.step.campaign, policy=policies[v.step.channel]) for v in rows
+    }
+
+
+def _add(parcel: Parcel, id: str, wording: Wording, facts: dict[str, str], name: bytes, phone: bytes) -> None:
+    try:
+        known = crypto.decrypt(name, field="customer.name") if wording.needs_name else None
+        text = wording.text(facts, known)
+        number = crypto.decrypt(phone, field="customer.phone")
+    except content.MissingValue:
+        parcel.unfit.append(Result(id, "excluded", "missing_value"))
+    except crypto.Tampered:
+        parcel.unfit.append(Result(id, "excluded", "unreadable"))
+    else:
+        if number is None:
+            parcel.unfit.append(Result(id, "excluded", "no_phone"))
+            return
+        parcel.outgoing.append(Outgoing(id, number, text))
+        parcel.parts[id] = wording.parts(text)
+
+
+# -- record -------------------------------------------------------------------------------------------------------
+
+# A receipt or a reconciliation may have been faster: they know more, so only what is still open moves. That the gateway
+# took a message is a fact whoever says it; anything else counts only from the worker that holds the claim.
+_RECORD = """
+UPDATE delivery_message m
+SET state = CASE WHEN m.state IN ('delivered', 'failed') THEN m.state ELSE said.state END,
+    reason = CASE WHEN m.state IN ('delivered', 'failed') THEN m.reason ELSE said.code END,
+    due_at = CASE WHEN said.state = 'planned' THEN %(again)s ELSE m.due_at END,
+    submitted_at = CASE WHEN said.state IN ('planned', 'excluded') THEN NULL
+                        ELSE coalesce(m.submitted_at, %(token)s) END,
+    settled_at = CASE WHEN said.state IN ('failed', 'excluded') THEN %(at)s
+                      WHEN m.state IN ('delivered', 'failed') THEN m.settled_at END,
+    provider_id = CASE WHEN said.provider_id <> '' THEN said.provider_id ELSE m.provider_id END,
+    parts = coalesce(said.parts, m.parts)
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(providers)s::text[], %(parts)s::int[])
+     AS said (id, state, code, provider_id, parts)
+JOIN delivery_batch batch ON batch.id = %(batch)s
+WHERE m.id = said.id AND (m.state = 'submitting' AND batch.claimed_at = %(token)s OR said.state = 'accepted')
+"""
+
+
+def record(*, parcel: Parcel, outcome: Sequence[Result] | Refused | Unclear, at: datetime) -> Counter[str]:
+    """Write down what the gateway said about a parcel, let go of the batch, and count the messages by what they became.
+
+    `outcome` is a result per message, or what became of the call as a whole.
+    """
+    results = _per_message(parcel, outcome) + parcel.unfit
+    with transaction.atomic():
+        again = breaker.count(gateway=parcel.claimed.gateway, outcome=outcome, at=at)
+        _write(parcel, results, again=again, at=at)
+        if _holds(parcel.claimed):
+            _close([parcel.claimed.batch], at)
+        _stop_if_told(parcel.claimed, outcome, results, at)
+    return Counter(result.state for result in results)
+
+
+def _per_message(parcel: Parcel, outcome: Sequence[Result] | Refused | Unclear) -> list[Result]:
+    if isinstance(outcome, Refused):
+        return [Result(m.id, "planned", outcome.code) for m in parcel.outgoing]
+    if isinstance(outcome, Unclear):
+        return [Result(m.id, "unknown", outcome.code) for m in parcel.outgoing]
+    return [Result(r.id, "planned", r.code) if r.state == "refused" else r for r in outcome]
+
+
+def _holds(claimed: Claimed) -> bool:
+    return Batch.objects.filter(pk=claimed.batch, claimed_at=claimed.token, lease_until__isnull=False).exists()
+
+
+def _write(parcel: Parcel, results: Sequence[Result], *, again: datetime, at: datetime) -> None:
+    counted = [r.parts or parcel.parts.get(r.id) if r.state in ("accepted", "unknown") else None for r in results]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD,
+            {
+                "ids": [int(r.id) for r in results],
+                "states": [r.state for r in results],
+                "codes": [r.code[:30] for r in results],
+                "providers": [r.provider_id for r in results],
+                "parts": counted,
+                "batch": parcel.claimed.batch,
+                "token": parcel.claimed.token,
+                "again": again,
+                "at": at,
+            },
+        )
+
+
+def _stop_if_told(
+    claimed: Claimed, outcome: Sequence[Result] | Refused | Unclear, results: Sequence[Result], at: datetime
+) -> None:
+    """Pause the campaign on a code that would meet every further message too."""
+    code = next((r.code for r in results if r.state in ("failed", "planned") and Refused(r.code).stops), "")
+    if code:
+        _pause(Campaign.objects.get(pk=claimed.campaign), at, f"gateway:{code}")
+
+
+# -- what a dead worker left --------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def sweep_leases(*, at: datetime) -> int:
+    """Turn what a dead worker left `submitting` into `unknown` once its lease is over; return how many messages."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM delivery_batch WHERE finished_at IS NULL AND lease_until < %s ORDER BY id"
+            " FOR UPDATE SKIP LOCKED",
+            [at],
+        )
+        batches = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            """UPDATE delivery_message SET state = 'unknown', reason = 'worker_lost'
+               WHERE batch_id = ANY(%s) AND state = 'submitting'""",
+            [batches],
+        )
+        lost = cursor.rowcount
+    _close(batches, at)
+    if lost:
+        audit.record(action="delivery.lost_worker", by=None, at=at, detail={"batches": len(batches), "messages": lost})
+    return lost
