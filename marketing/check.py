@@ -14,7 +14,7 @@ MANAGE = [sys.executable, "manage.py"]
 # Longest first: two run at a time.
 CHECKS: dict[str, list[str | Path]] = {
     "types": [BIN / "mypy", "."],
-    "template format": [BIN / "djlint", "templates", "--check", "--quiet"],
+    "template format": [BIN / "djlint", "templates", "--check"],
     "template lint": [BIN / "djlint", "templates", "--lint", "--quiet"],
     "import contract": [BIN / "lint-imports"],
     "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
