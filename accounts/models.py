@@ -75,6 +75,9 @@ class User(AbstractBaseUser):
     department = models.ForeignKey(Department, models.PROTECT, null=True, blank=True)
     branch = models.ForeignKey(Branch, models.PROTECT, null=True, blank=True)
     is_active = models.BooleanField(default=True)
+    is_demo = models.BooleanField(
+        default=False, help_text="made by the demo bank; production refuses to start with one"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -56,3 +58,12 @@ def _end_sessions(user: User) -> None:
     for session in Session.objects.iterator():
         if session.get_decoded().get("_auth_user_id") == str(user.pk):
             session.delete()
+
+
+def refuse_demo_users() -> None:
+    """Stop a production start on a database in which people of the demo bank could still sign in."""
+    if settings.DEMO:
+        return
+    names = User.objects.filter(is_demo=True, is_active=True).order_by("username").values_list("username", flat=True)
+    if names:
+        raise ImproperlyConfigured(f"This database has demo users ({', '.join(names[:3])}, …): close or remove them.")

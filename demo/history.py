@@ -1,6 +1,6 @@
 """Campaigns of the past weeks, carried out through the ordinary verbs with the instants of those weeks.
 
-Only the gateway is left out: its answers, receipts and replies are drawn here, because nobody waits for a week-old receipt.
+Only the gateway is left out: its answers and receipts are drawn here, because nobody waits for a week-old receipt.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _receipts(answers: list[Result], luck: np.random.Generator, at: datetime) ->
             arrived = luck.random() < REACHED
             code = "" if arrived else FAILURES[int(luck.integers(len(FAILURES)))]
             outcome = "delivered" if arrived else "failed"
-            yield Report(f"past-{answer.id}", answer.id, outcome, code, at + timedelta(seconds=int(luck.integers(3, 300))))
+            yield Report(
+                f"past-{answer.id}", answer.id, outcome, code, at + timedelta(seconds=int(luck.integers(3, 300)))
+            )
 
 
 def finish(*, at: datetime) -> None:

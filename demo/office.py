@@ -35,7 +35,7 @@ PEOPLE = (
 def open_office(*, at: datetime) -> None:
     """Set up what a bank has before any file arrives: departments and the contact policy for SMS.
 
-    The demo sends at any hour, so that it can be tried at any hour; a bank's own policy opens at 08:00 and closes at 20:00.
+    The demo sends at any hour, so that it can be tried at any hour; a bank's policy opens at 08:00 and closes at 20:00.
     """
     for code, zh, en in DEPARTMENTS:
         Department.objects.update_or_create(code=code, defaults={"name_zh": zh, "name_en": en})
@@ -66,6 +66,7 @@ def hire(*, password: str, at: datetime) -> dict[str, User]:
         user.display_name = name
         user.department = departments.get(department)
         user.branch = branch if at_branch else None
+        user.is_demo = True
         user.set_password(password)
         user.save()
         people.grant(user=user, role=role, by=None, at=at)

@@ -21,6 +21,12 @@ class Migration(migrations.Migration):
                 ("display_name", models.CharField(blank=True, max_length=80)),
                 ("staff_no", models.CharField(blank=True, max_length=32, null=True, unique=True)),
                 ("is_active", models.BooleanField(default=True)),
+                (
+                    "is_demo",
+                    models.BooleanField(
+                        default=False, help_text="made by the demo bank; production refuses to start with one"
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={

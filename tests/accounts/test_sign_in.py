@@ -1,7 +1,7 @@
 """Somebody signs in, or learns why not."""
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.urls import reverse
 
 from accounts import people, throttle
@@ -84,3 +84,14 @@ def test_an_unknown_permission_is_a_programming_error(cast):
     with pytest.raises(KeyError):
         has(cast.admin, "campaigns.aprove")
     assert all(PERMISSIONS.values())
+
+
+def test_production_does_not_start_with_demo_users(cast, settings):
+    cast.rm.is_demo = True
+    cast.rm.save(update_fields=["is_demo"])
+    people.refuse_demo_users()  # the demo itself starts
+    settings.DEMO = False
+    with pytest.raises(ImproperlyConfigured, match="demo users \\(rm"):
+        people.refuse_demo_users()
+    people.set_active(user=cast.rm, active=False, by=cast.admin, at=NOW)
+    people.refuse_demo_users()
