@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +85,11 @@ class Postgres(Process):
         super().start()
         self._wait()
         self._create_database()
+
+    def stop(self, hurry: threading.Event | None = None) -> None:
+        """Stop the server and clear its sockets away."""
+        super().stop(hurry)
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def major(self) -> str:
         """Return the major version of the server's program, such as "18"."""
@@ -159,6 +165,11 @@ class Valkey(Process):
                 raise NotReady(f"Valkey does not answer; its words are in {self.log}.")
             time.sleep(0.02)
 
+    def stop(self, hurry: threading.Event | None = None) -> None:
+        """Stop the server and clear its socket away."""
+        super().stop(hurry)
+        shutil.rmtree(self.socket.parent, ignore_errors=True)
+
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
             client.settimeout(2)
@@ -186,8 +197,7 @@ def throwaway(home: Path | None = None) -> Iterator[dict[str, str]]:
     finally:
         for server in (valkey, postgres):
             server.stop()
-        for leftover in (folder, postgres.sockets, valkey.socket.parent):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def secret_key() -> str:

@@ -92,6 +92,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+@pytest.mark.slow
 def test_one_life_of_an_installation(installation: Installation) -> None:
     first = installation.up()
     assert within(20, lambda: installation.services() == SERVICES), installation.processes()
