@@ -39,11 +39,13 @@ STATES: dict[str, Look] = {
     "returned": Look("arrow-back-up", pgettext_lazy("state", "Returned")),
     "suppressed": Look("ban", pgettext_lazy("state", "Suppressed")),
     # jobs, feed runs, snapshots
+    "uploaded": Look("file-import", pgettext_lazy("state", "Uploaded")),
     "queued": Look("clock", pgettext_lazy("state", "Queued")),
     "done": Look("f:circle-check", pgettext_lazy("state", "Done")),
     # approvals and gateways
     "pending": Look("clock", pgettext_lazy("state", "Waiting")),
-    "void": Look("circle-x", pgettext_lazy("state", "Void")),
+    "withdrawn": Look("arrow-back-up", pgettext_lazy("state", "Withdrawn")),
+    "voided": Look("circle-x", pgettext_lazy("state", "Voided by a change")),
     "healthy": Look("circle-check", pgettext_lazy("state", "Healthy")),
     "degraded": Look("alert-triangle", pgettext_lazy("state", "Degraded")),
     "down": Look("alert-circle", pgettext_lazy("state", "Down")),

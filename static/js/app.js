@@ -7,7 +7,6 @@
     h: (el, v) => { el.style.height = `${v}px`; },
     v: (el, v) => { el.style.setProperty("--v", v); },
     bg: (el, v) => { el.style.background = `var(--m-${v})`; },
-    max: (el, v) => { el.style.maxWidth = `${v}px`; },
   };
   const each = (root, selector, act) => {
     if (root.matches?.(selector)) act(root);

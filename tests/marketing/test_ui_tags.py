@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib.messages.storage.base import Message
 from django.core.paginator import Paginator
@@ -72,13 +73,16 @@ def test_a_state_nobody_drew_shows_its_own_name_escaped() -> None:
     assert "half &lt;b&gt;" in found
 
 
-def test_every_state_of_every_room_has_a_look() -> None:
-    from campaigns import status
-
-    moves = [value for name, value in vars(status).items() if name.isupper() and isinstance(value, dict)]
-    states = {str(s) for table in moves for key, to in table.items() for s in (key, *to) if isinstance(s, str)}
-    assert states, "campaigns.status keeps its moves as data"
-    assert states <= set(STATES)
+def test_every_state_of_every_table_has_a_look() -> None:
+    named = {
+        f"{model._meta.label}.{field.name}: {value}"
+        for model in apps.get_models()
+        for field in model._meta.fields
+        if field.name in {"state", "decision"} and field.choices
+        for value, _label in field.choices
+    }
+    assert len(named) > 20
+    assert {state for state in named if state.rpartition(": ")[2] not in STATES} == set()
 
 
 def test_every_icon_drawn_anywhere_is_in_the_sprite_list() -> None:
