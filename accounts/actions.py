@@ -26,4 +26,9 @@ ACTIONS: dict[str, str | Promise] = {
     "campaign.resume": _("Resumed a campaign"),
     "campaign.cancel": _("Cancelled a campaign"),
     "campaign.finish": _("Finished a campaign"),
+    "segment.create": _("Made a segment"),
+    "segment.rename": _("Renamed a segment"),
+    "segment.version": _("Saved a rule"),
+    "segment.archive": _("Archived a segment"),
+    "segment.freeze": _("Froze a snapshot"),
 }

@@ -90,6 +90,13 @@ def parse(data: Any, catalogue: Catalogue) -> Rule:
     return rule
 
 
+def usable_part(data: Any, catalogue: Catalogue) -> Rule | None:
+    """Return the rule without the conditions that have problems, None when nothing is left; for showing only."""
+    reader = _Reader(catalogue)
+    rule = reader.rule(data)
+    return _pruned(rule) if rule is not None else None
+
+
 def restore(data: Any) -> Rule:
     """Return a rule that was checked when it was saved, whatever the catalogue says today; for showing only."""
     return Group(data["op"], tuple(_restore_node(item) for item in data["items"]))
@@ -175,6 +182,12 @@ class _Reader:
             return Condition(key, op, _VALUES[ARITY[op]](field, data.get("value")))
         except WrongValueError as error:
             return self.fail(path, str(error), unfinished=isinstance(error, MissingValueError))
+
+
+def _pruned(group: Group) -> Group | None:
+    items = [_pruned(item) if isinstance(item, Group) else item for item in group.items]
+    kept = tuple(item for item in items if item is not None)
+    return Group(group.op, kept) if kept else None
 
 
 def _no_value(field: Field, raw: Any) -> Value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -45,6 +46,28 @@ def phrase(node: Node, catalogue: Catalogue, language: str) -> str:
         if isinstance(node, Condition):
             return _condition(node, catalogue, language)
         return plain(_joined(_group(node, catalogue, language), language))
+
+
+def value_text(value: object, field: Field, language: str) -> str:
+    """Return a stored value as people read it in a table: with its choice's label and thousands, "–" for unknown."""
+    with override(language):
+        if value is None or value == "" or value != value:
+            return "–"
+        if isinstance(value, bool):
+            return _("Yes") if value else _("No")
+        if isinstance(value, Decimal | float):
+            value = round(float(value), 2)
+            value = int(value) if value == int(value) else value
+        if isinstance(value, int | float):
+            return _figure(value, field)
+        if isinstance(value, datetime):
+            value = value.date()
+        return value.isoformat() if isinstance(value, date) else _choice_or_text(str(value), field, language)
+
+
+def _choice_or_text(value: str, field: Field, language: str) -> str:
+    label = field.choice_label(value)
+    return label.in_language(language) if label else value
 
 
 def plain(spans: Sequence[Span]) -> str:
