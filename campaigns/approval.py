@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import AuditEntry, User
+from accounts.permissions import has
 from campaigns import audience, checks
 from campaigns.hours import refuse_past
 from campaigns.models import Approval, Campaign, CampaignState, ContactPolicy, Decision, Variant
@@ -85,7 +86,7 @@ def submit(*, campaign: Campaign, by: User, at: datetime) -> Approval:
     """Ask the department's manager to sign the campaign as it stands; refuses what a check stops."""
     with transaction.atomic():
         current = locked(campaign, by=by, permission="campaigns.edit")
-        _refuse_incomplete(current)
+        refuse_incomplete(current)
         refuse_past(current.scheduled_at, at=at)
         expected = expectation(current, at=at)
         content = content_of(current)
@@ -103,7 +104,8 @@ def submit(*, campaign: Campaign, by: User, at: datetime) -> Approval:
     return approval
 
 
-def _refuse_incomplete(campaign: Campaign) -> None:
+def refuse_incomplete(campaign: Campaign) -> None:
+    """Raise UserError, by field, for a campaign without product or segment."""
     missing = [
         (campaign.product, "product", _("Choose the product that is offered.")),
         (campaign.audience, "audience", _("Choose the segment to contact.")),
@@ -131,8 +133,9 @@ def expectation(campaign: Campaign, *, at: datetime) -> dict[str, Any]:
 
 
 def may_sign(campaign: Campaign, by: User) -> bool:
-    """Tell whether a person could approve this campaign, by role, department and not having made it."""
-    return by.department_id == campaign.department_id and not _has_a_hand_in(campaign, by)
+    """Tell whether a person could approve this campaign: by role, by department, and not having made it."""
+    manages = has(by, "campaigns.approve") and by.department_id == campaign.department_id
+    return manages and not _has_a_hand_in(campaign, by)
 
 
 def _has_a_hand_in(campaign: Campaign, by: User) -> bool:

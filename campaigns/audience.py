@@ -54,6 +54,16 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Member:
+    """Somebody who could be contacted, with the facts for the text and what a preview says about them."""
+
+    customer_id: int
+    facts: dict[str, str]
+    years: int | None
+    gender: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What decides about a member, beside the register: step, text, policy, kind of product, control share."""
 
@@ -70,12 +80,17 @@ class Plan:
         return any(alias in names for alias in content.BUILT_IN["salutation"])
 
 
-def plan_of(campaign: Campaign) -> Plan:
-    """Gather what decides about the members of a campaign's first step; raise UserError where a part is missing."""
+def plan_of(campaign: Campaign, text: str | None = None) -> Plan:
+    """Gather what decides about the members of a campaign's first step; raise UserError where a part is missing.
+
+    `text` stands in for the saved one.
+    """
     step = campaign.steps.order_by("number").first()
     variant = step and step.variants.first()
     if step is None or variant is None or campaign.product is None:
         raise UserError(_("The campaign has no product or no text yet."))
+    if text is not None:
+        variant = Variant(pk=variant.pk, step=step, text=text)
     try:
         named = members.attributes_of([variant.text])
     except content.TextError as error:
@@ -133,13 +148,16 @@ def preview(*, campaign: Campaign, at: datetime, seed: int = 0) -> Split:
 
 
 @transaction.atomic
-def samples(*, campaign: Campaign, at: datetime, number: int = 3, turn: int = 0) -> list[tuple[int, dict[str, str]]]:
-    """Return a few members who could be contacted, each with the facts for the text: real people, for the preview."""
-    plan, people = plan_of(campaign), _people(campaign)
+def samples(
+    *, campaign: Campaign, at: datetime, text: str | None = None, number: int = 3, turn: int = 0
+) -> list[Member]:
+    """Return a few members who could be contacted: real people, for the preview. `text` is one not yet saved."""
+    plan, people = plan_of(campaign, text), _people(campaign)
     with _gathered(people.some(20 * number, turn), plan), connection.cursor() as cursor:
-        chosen = "SELECT customer_id, facts FROM placed WHERE reason = '' ORDER BY customer_id LIMIT %(number)s"
+        chosen = """SELECT customer_id, facts, years, gender FROM placed WHERE reason = ''
+                    ORDER BY customer_id LIMIT %(number)s"""
         cursor.execute(f"{_placed(plan)} {chosen}", _arguments(plan, at, 0) | {"number": number})
-        return [(customer, json.loads(facts)) for customer, facts in cursor.fetchall()]
+        return [Member(pk, json.loads(facts), years, gender or "") for pk, facts, years, gender in cursor.fetchall()]
 
 
 def _people(campaign: Campaign) -> members.Members:
@@ -200,13 +218,13 @@ def _placed(plan: Plan) -> str:
     facts = "".join(f"%({value})s::text, {value}, " for value in values)
     return f"""
         WITH known AS (
-            SELECT customer_id, occupation, {complete} AS complete,
+            SELECT customer_id, occupation, gender, {complete} AS complete,
                    jsonb_strip_nulls(jsonb_build_object({facts} 'gender', CASE WHEN %(addressed)s THEN gender END))
                    AS facts,
                    coalesce(extract(year FROM age(%(today)s::date, birth_date))::int, age) AS years
             FROM pg_temp.member
         ), judged AS (
-            SELECT known.customer_id, facts,
+            SELECT known.customer_id, facts, years, gender,
                    CASE WHEN customer.id IS NULL THEN 'no_customer'
                         WHEN suppression.id IS NOT NULL THEN 'suppressed'
                         WHEN consent.id IS NULL THEN 'no_consent'
@@ -229,7 +247,7 @@ def _placed(plan: Plan) -> str:
                    AS place
             FROM judged WINDOW same AS (PARTITION BY reason)
         ), placed AS (
-            SELECT customer_id, reason, facts,
+            SELECT customer_id, reason, facts, years, gender,
                    CASE WHEN reason <> '' THEN 'excluded'
                         WHEN place <= round(eligible * %(control_percent)s / 100.0) THEN 'control'
                         ELSE 'treated' END AS arm

@@ -130,8 +130,8 @@ def test_preview_says_what_freeze_will_do_and_keeps_nothing(approved):
 def test_samples_are_people_who_could_be_contacted(campaign, published):
     found = audience.samples(campaign=campaign, at=NOW)
     ordinary = {published.people[f"p{i}"].pk for i in range(1, 7)}
-    assert len(found) == 3 and {pk for pk, _facts in found} <= ordinary
-    assert all(facts["预批额度"] == "200,000" for _pk, facts in found)
+    assert len(found) == 3 and {member.customer_id for member in found} <= ordinary
+    assert all((m.facts["预批额度"], m.years, m.gender) == ("200,000", 34, "F") for m in found)
 
 
 def test_an_empty_segment_is_refused_in_a_sentence(campaign, cast, bank):
