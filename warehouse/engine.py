@@ -162,6 +162,6 @@ def activity() -> ir.Table:
 
 def _no_activity() -> ir.Table:
     backend = connection()
-    columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in ACTIVITY_COLUMNS.items())
+    columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in ACTIVITY_COLUMNS.items())
     backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW no_activity AS SELECT {columns} WHERE false")
     return backend.table("no_activity")

@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='customer',
-            name='content_index',
-            field=models.BinaryField(help_text='keyed digest of what the last file said; the same again writes nothing', max_length=16, null=True),
+            model_name="customer",
+            name="content_index",
+            field=models.BinaryField(
+                help_text="keyed digest of what the last file said; the same again writes nothing",
+                max_length=16,
+                null=True,
+            ),
         ),
     ]

@@ -17,7 +17,9 @@ class Activity(Kind):
     name = "activity"
     depends_on = ("customers", "activity")
     columns = (
-        Column("customer_no", "code", _("Customer number"), required=True, aliases=("customer_number", "cust_no", "客户号")),
+        Column(
+            "customer_no", "code", _("Customer number"), required=True, aliases=("customer_number", "cust_no", "客户号")
+        ),
         Column("at", "time", _("Time"), required=True, aliases=("time", "timestamp", "交易时间", "时间", "发生时间")),
         Column("kind", "text", _("Kind"), required=True, aliases=("type", "event", "交易类型", "类型", "事件")),
         Column("channel", "text", _("Channel"), aliases=("渠道", "交易渠道")),
@@ -46,10 +48,10 @@ class Activity(Kind):
 def _events(landing: Landing) -> None:
     channel = "channel" if landing.has("channel") else "NULL"
     amount = "CAST(amount AS DECIMAL(16, 2))" if landing.has("amount") else "CAST(NULL AS DECIMAL(16, 2))"
-    month = f"strftime(timezone({text(settings.BANK_ZONE)}, at), '%Y-%m')"
+    month = f"strftime(timezone({text(settings.BANK_ZONE)}, \"at\"), '%Y-%m')"
     landing.db.execute(
-        f"CREATE OR REPLACE TABLE events AS SELECT customer_id, at, kind, CAST({channel} AS VARCHAR) AS channel, {amount} AS amount, "
-        f"{month} AS month FROM good"
+        'CREATE OR REPLACE TABLE events AS SELECT customer_id, "at", kind, '
+        f"CAST({channel} AS VARCHAR) AS channel, {amount} AS amount, {month} AS month FROM good"
     )
     landing.advance(0.2)
 
@@ -58,7 +60,7 @@ def _lay_month(landing: Landing, month: str) -> int:
     """Make `added` the month's events that are not published yet, counted as often as they occur; return how many."""
     events = f"SELECT * EXCLUDE (month) FROM events WHERE month = {text(month)}"
     base = Partition.objects.published(Dataset.ACTIVITY).filter(key=f"month={month}").first()
-    names = ", ".join(engine.ACTIVITY_COLUMNS)
+    names = ", ".join(f'"{name}"' for name in engine.ACTIVITY_COLUMNS)
     if base:
         path = engine.quoted(engine.root() / base.path)
         landing.db.execute(
@@ -72,6 +74,6 @@ def _lay_month(landing: Landing, month: str) -> int:
 
 def _write(landing: Landing, month: str) -> store.Written:
     target = landing.work / f"activity-{month}.parquet"
-    select = "SELECT * FROM published UNION ALL SELECT * FROM added ORDER BY customer_id, at"
+    select = 'SELECT * FROM published UNION ALL SELECT * FROM added ORDER BY customer_id, "at"'
     landing.db.execute(store.copy_statement(select, target))
     return store.write(Dataset.ACTIVITY, f"month={month}", target)

@@ -16,8 +16,13 @@ class Attributes(Kind):
     key = ("customer_no",)
     depends_on = ("customers", "attributes")
     columns = (
-        Column("customer_no", "code", _("Customer number"), required=True, aliases=(
-            "customer_number", "cust_no", "cust_id", "client_no", "客户号", "客户编号")),
+        Column(
+            "customer_no",
+            "code",
+            _("Customer number"),
+            required=True,
+            aliases=("customer_number", "cust_no", "cust_id", "client_no", "客户号", "客户编号"),
+        ),
     )
     references = (Reference("customer_no", "customers", "customer_id", "unknown_customer"),)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from marketing.lib import crypto
-from warehouse.feeds.kind import Column, Kind, Reference
+from warehouse.feeds.kind import Column, Kind, Landing, Reference
 from warehouse.feeds.mapping import NO, YES, Plan
 from warehouse.feeds.reading import Layout, Rows
 
@@ -66,7 +66,9 @@ def _view(db: duckdb.DuckDBPyConnection, rows: Rows, plan: Plan, layout: Layout)
 def _made(plan: Plan, line: str) -> dict[str, str]:
     made = {}
     if "customer_no" in plan.make:
-        made["customer_no"] = f"{text(plan.make['customer_no'].get('prefix', ''))} || lpad(CAST({line} AS VARCHAR), 8, '0')"
+        made["customer_no"] = (
+            f"{text(plan.make['customer_no'].get('prefix', ''))} || lpad(CAST({line} AS VARCHAR), 8, '0')"
+        )
     if "phone" in plan.make:
         prefix = plan.make["phone"].get("prefix", "142")
         made["phone"] = f"{text('+86' + prefix)} || lpad(CAST({line} AS VARCHAR), {11 - len(prefix)}, '0')"
@@ -114,7 +116,9 @@ def fault(column: Column, v: str, value: str) -> str:
     if column.required:
         whens.append((f"{v} IS NULL", "missing"))
     whens += _faults(column, v, value)
-    cases = " ".join(f"WHEN {test} THEN {problem_text(column.name, reason, shown(column, v))}" for test, reason in whens)
+    cases = " ".join(
+        f"WHEN {test} THEN {problem_text(column.name, reason, shown(column, v))}" for test, reason in whens
+    )
     return f"CASE {cases} END"
 
 
@@ -128,7 +132,12 @@ def _faults(column: Column, v: str, value: str) -> list[tuple[str, str]]:
     if kind in ("boolean", "time"):
         return [(f"{v} IS NOT NULL AND {value} IS NULL", kind)]
     if kind == "date":
-        return [(f"{v} IS NOT NULL AND ({value} IS NULL OR {value} NOT BETWEEN DATE '1800-01-01' AND DATE '9999-12-31')", kind)]
+        return [
+            (
+                f"{v} IS NOT NULL AND ({value} IS NULL OR {value} NOT BETWEEN DATE '1800-01-01' AND DATE '9999-12-31')",
+                kind,
+            )
+        ]
     if kind == "phone":
         scientific = f"regexp_matches({v}, '^[\\d.]+[eE]\\+?\\d+$')"
         other = f"{value} IS NULL AND left({v}, 1) <> '+'"
@@ -144,10 +153,11 @@ def _faults(column: Column, v: str, value: str) -> list[tuple[str, str]]:
 
 
 def shown(column: Column, v: str) -> str:
-    """Return the expression of what a rejects file may show of a cell: a name's first letter, a phone's outer digits."""
+    """Return the expression of what may be shown of a cell: a name's first letter, a phone's outer digits."""
     if column.type == "phone":
         scientific = f"regexp_matches({v}, '[eE]\\+?\\d')"
-        return f"CASE WHEN {scientific} THEN {v} WHEN length({v}) > 8 THEN left({v}, 3) || '****' || right({v}, 2) ELSE '****' END"
+        outer = f"left({v}, 3) || '****' || right({v}, 2)"
+        return f"CASE WHEN {scientific} THEN {v} WHEN length({v}) > 8 THEN {outer} ELSE '****' END"
     if column.personal:
         return f"left({v}, 1) || '*'"
     return f"left({v}, 60)"
@@ -161,16 +171,21 @@ def problem_text(column: str, reason: str, value: str | None) -> str:
 # ---------------------------------------------------------------------------------------- rows against each other
 
 
-def collect(db: duckdb.DuckDBPyConnection, rows: Rows, kind: Kind, plan: Plan) -> None:
+def collect(rows: Rows, kind: Kind, plan: Plan, landing: Landing) -> None:
     """Fill `rejects` (line, name, reason, value, detail) from cells, references and contradictions; leave `good`."""
-    db.execute("CREATE OR REPLACE TABLE rejects (line BIGINT, name VARCHAR, reason VARCHAR, value VARCHAR, detail VARCHAR)")
+    db = landing.db
+    db.execute(
+        "CREATE OR REPLACE TABLE rejects (line BIGINT, name VARCHAR, reason VARCHAR, value VARCHAR, detail VARCHAR)"
+    )
     db.execute(
         f"INSERT INTO rejects SELECT line, split_part(item, {UNIT}, 1), split_part(item, {UNIT}, 2), "
         f"split_part(item, {UNIT}, 3), '' FROM (SELECT line, unnest(string_split(problem, {RECORD})) AS item "
         "FROM staged WHERE problem <> '')"
     )
     if rows.ragged:
-        db.executemany("INSERT INTO rejects VALUES (?, '', 'cells', '', ?)", [[line, str(n)] for line, n in rows.ragged])
+        db.executemany(
+            "INSERT INTO rejects VALUES (?, '', 'cells', '', ?)", [[line, str(n)] for line, n in rows.ragged]
+        )
     if "phone" in {c.name for c in plan.present}:
         _foreign_phones(db)
     there = {column.name for column in plan.present} | set(plan.make)
@@ -179,9 +194,11 @@ def collect(db: duckdb.DuckDBPyConnection, rows: Rows, kind: Kind, plan: Plan) -
         if not reference.optional:
             _refer(db, reference)
     _good(db, references)
+    kind.check(landing)
+    _good(db, references)
     if kind.key and set(kind.key) <= there:
         _contradictions(db, kind, plan)
-        _good(db, references, repeats=True, key=kind.key)
+        _good(db, references, key=kind.key)
 
 
 def _foreign_phones(db: duckdb.DuckDBPyConnection) -> None:
@@ -191,34 +208,33 @@ def _foreign_phones(db: duckdb.DuckDBPyConnection) -> None:
         try:
             db.execute("UPDATE stage SET phone = ? WHERE phone_raw = ?", [crypto.normalise_phone(raw), raw])
         except crypto.PhoneError:
-            db.execute("INSERT INTO rejects SELECT line, 'phone', 'phone', '****', '' FROM staged WHERE phone_raw = ?", [raw])
+            db.execute(
+                "INSERT INTO rejects SELECT line, 'phone', 'phone', '****', '' FROM staged WHERE phone_raw = ?", [raw]
+            )
 
 
 def _refer(db: duckdb.DuckDBPyConnection, reference: Reference) -> None:
     db.execute(
-        f'INSERT INTO rejects SELECT line, {text(reference.column)}, {text(reference.reason)}, s."{reference.column}", \'\' '
+        f"INSERT INTO rejects SELECT line, {text(reference.column)}, {text(reference.reason)}, "
+        f"s.\"{reference.column}\", '' "
         f'FROM staged s ANTI JOIN {reference.lookup} l ON l.code = s."{reference.column}" '
         f'WHERE s."{reference.column}" IS NOT NULL'
     )
 
 
-def _good(
-    db: duckdb.DuckDBPyConnection, references: list[Reference], *, repeats: bool = False, key: tuple[str, ...] = ()
-) -> None:
+def _good(db: duckdb.DuckDBPyConnection, references: list[Reference], *, key: tuple[str, ...] = ()) -> None:
     """Make `good` the rows without a fault, with the ids of what they refer to; of equal rows the first."""
     db.execute("CREATE OR REPLACE TABLE rejected AS SELECT DISTINCT line FROM rejects")
-    joins = " ".join(
-        f'LEFT JOIN {r.lookup} l{n} ON l{n}.code = s."{r.column}"' for n, r in enumerate(references)
-    )
+    joins = " ".join(f'LEFT JOIN {r.lookup} l{n} ON l{n}.code = s."{r.column}"' for n, r in enumerate(references))
     ids = "".join(f", l{n}.id AS {r.into}" for n, r in enumerate(references))
     where = "WHERE s.line NOT IN (SELECT line FROM rejected)" if _any(db, "rejected") else ""
-    if repeats and _repeated(db, key):
+    if key and _repeated(db, key):
         where += (" AND" if where else "WHERE") + " s.line NOT IN (SELECT line FROM repeats)"
     db.execute(f"CREATE OR REPLACE VIEW good AS SELECT s.* EXCLUDE (problem){ids} FROM staged s {joins} {where}")
 
 
 def _any(db: duckdb.DuckDBPyConnection, table: str) -> bool:
-    return bool(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # type: ignore[index]
+    return bool(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def _columns(key: tuple[str, ...]) -> str:
@@ -242,8 +258,9 @@ def _contradictions(db: duckdb.DuckDBPyConnection, kind: Kind, plan: Plan) -> No
     if not _any(db, "twice"):
         return
     db.execute(
-        f"INSERT INTO rejects WITH rows AS (SELECT line, {key}, hash({said}) AS said FROM good SEMI JOIN twice USING ({key})), "
-        f"odd AS (SELECT {key}, min(line) AS first, max(line) AS last FROM rows GROUP BY {key} HAVING count(DISTINCT said) > 1) "
+        f"INSERT INTO rejects WITH rows AS (SELECT line, {key}, hash({said}) AS said FROM good "
+        f"SEMI JOIN twice USING ({key})), odd AS (SELECT {key}, min(line) AS first, max(line) AS last FROM rows "
+        f"GROUP BY {key} HAVING count(DISTINCT said) > 1) "
         f"SELECT line, {text(kind.key[0])}, 'twice', \"{kind.key[0]}\", "
         f"CAST(CASE WHEN line = first THEN last ELSE first END AS VARCHAR) FROM rows JOIN odd USING ({key})"
     )

@@ -24,7 +24,9 @@ class Consents(Kind):
     name = "consents"
     depends_on = ("customers", "consents")
     columns = (
-        Column("customer_no", "code", _("Customer number"), required=True, aliases=("customer_number", "cust_no", "客户号")),
+        Column(
+            "customer_no", "code", _("Customer number"), required=True, aliases=("customer_number", "cust_no", "客户号")
+        ),
         Column("channel", "choice", _("Channel"), required=True, aliases=("渠道",), choices=CHANNELS),
         Column("granted", "boolean", _("Granted"), required=True, aliases=("consent", "agreed", "是否同意", "同意")),
         Column("source", "text", _("Source"), required=True, aliases=("origin", "来源", "授权来源")),
@@ -47,7 +49,7 @@ class Consents(Kind):
         version = "left(text_version, 40)" if landing.has("text_version") else "NULL"
         expires = "expires_at" if landing.has("expires_at") else "NULL"
         landing.db.execute(
-            f"COPY (SELECT customer_id, channel, granted, left(source, 40), {version}, at, {expires} FROM good) "
+            f'COPY (SELECT customer_id, channel, granted, left(source, 40), {version}, "at", {expires} FROM good) '
             f"TO '{target}' (FORMAT csv, HEADER false)"
         )
         prepared = Prepared(0, lambda: None)

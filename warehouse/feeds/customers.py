@@ -28,13 +28,47 @@ class Customers(Kind):
     key = ("customer_no",)
     depends_on = ("customers", "attributes", "branches", "staff")
     columns = (
-        Column("customer_no", "code", _("Customer number"), required=True, aliases=(
-            "customer_number", "cust_no", "cust_id", "client_no", "客户号", "客户编号")),
-        Column("name", "text", _("Name"), aliases=("customer_name", "full_name", "姓名", "客户姓名", "客户名称"), personal=True),
-        Column("phone", "phone", _("Phone"), personal=True, aliases=(
-            "mobile", "phone_no", "phone_number", "mobile_phone", "tel", "手机", "手机号", "手机号码", "电话", "联系电话")),
-        Column("branch_no", "code", _("Branch"), aliases=("branch", "branch_code", "网点", "网点号", "机构号", "开户网点")),
-        Column("rm_no", "code", _("Relationship manager"), aliases=("rm", "manager_no", "客户经理", "客户经理工号", "客户经理号")),
+        Column(
+            "customer_no",
+            "code",
+            _("Customer number"),
+            required=True,
+            aliases=("customer_number", "cust_no", "cust_id", "client_no", "客户号", "客户编号"),
+        ),
+        Column(
+            "name",
+            "text",
+            _("Name"),
+            aliases=("customer_name", "full_name", "姓名", "客户姓名", "客户名称"),
+            personal=True,
+        ),
+        Column(
+            "phone",
+            "phone",
+            _("Phone"),
+            personal=True,
+            aliases=(
+                "mobile",
+                "phone_no",
+                "phone_number",
+                "mobile_phone",
+                "tel",
+                "手机",
+                "手机号",
+                "手机号码",
+                "电话",
+                "联系电话",
+            ),
+        ),
+        Column(
+            "branch_no", "code", _("Branch"), aliases=("branch", "branch_code", "网点", "网点号", "机构号", "开户网点")
+        ),
+        Column(
+            "rm_no",
+            "code",
+            _("Relationship manager"),
+            aliases=("rm", "manager_no", "客户经理", "客户经理工号", "客户经理号"),
+        ),
     )
     references = (
         Reference("branch_no", "branches", "branch_id", "unknown_branch"),
@@ -45,7 +79,10 @@ class Customers(Kind):
         brings = [name for name in register.FILLS if landing.has(name)]
         _identify(landing, brings)
         new, altered = landing.work / "new.copy", landing.work / "changed.copy"
-        counts = _seal(landing, new, "known IS NULL"), _seal(landing, altered, "known IS NOT NULL AND was IS DISTINCT FROM content")
+        counts = (
+            _seal(landing, new, "known IS NULL"),
+            _seal(landing, altered, "known IS NOT NULL AND was IS DISTINCT FROM content"),
+        )
         _facts_view(landing, brings)
         found = facts.prepare(landing, keep_others=not landing.options.get("complete"))
         changed = landing.one(
@@ -75,18 +112,25 @@ def pads() -> dict[str, bytes]:
 
 
 def _identify(landing: Landing, brings: list[str]) -> None:
-    """Fill `people`: who each good row is, what was known (`was`) and what it says (`content`), with an id for the new."""
+    """Fill `people`: who each good row is, what was known (`was`), what it says (`content`), ids for the new."""
     lookups.load(landing.db, "customers", landing.work)
     register_columns = {"name": "g.name", "phone": "g.phone", "branch_id": "g.branch_id", "rm_id": "g.rm_id"}
     there = {"name": "name", "phone": "phone", "branch_id": "branch_no", "rm_id": "rm_no"}
     picked = [f"{source if there[name] in brings else 'NULL'} AS {name}" for name, source in register_columns.items()]
     said = " || chr(31) || ".join(
-        ["'customer'", *(f"'{there[n]}=' || coalesce(CAST({source} AS VARCHAR), '')" for n, source in register_columns.items() if there[n] in brings)]
+        [
+            "'customer'",
+            *(
+                f"'{there[n]}=' || coalesce(CAST({source} AS VARCHAR), '')"
+                for n, source in register_columns.items()
+                if there[n] in brings
+            ),
+        ]
     )
     landing.db.execute(
-        f"CREATE OR REPLACE TABLE known_people AS SELECT g.line, g.customer_no AS number, {', '.join(picked)}, c.id AS known, "
-        f"c.content AS was, left({keyed(said)}, 32) AS content, c.branch_id AS old_branch_id, c.branch AS old_branch "
-        "FROM good g LEFT JOIN customers c ON c.code = g.customer_no",
+        f"CREATE OR REPLACE TABLE known_people AS SELECT g.line, g.customer_no AS number, {', '.join(picked)}, "
+        f"c.id AS known, c.content AS was, left({keyed(said)}, 32) AS content, "
+        "c.branch_id AS old_branch_id, c.branch AS old_branch FROM good g LEFT JOIN customers c ON c.code = g.customer_no",
         pads(),
     )
     landing.advance(0.1)
@@ -118,12 +162,12 @@ def _seal(landing: Landing, target: object, where: str) -> int:
 
 def _batches(landing: Landing, where: str) -> Iterator[register.Batch]:
     index = f"CASE WHEN phone IS NOT NULL THEN unhex({keyed('phone')}) END"
-    cursor = landing.db.cursor()
-    reader = cursor.execute(
+    people = landing.db.cursor().sql(
         f"SELECT customer_id, number, name, phone, {index}, branch_id, rm_id, unhex(content) FROM people "
         f"WHERE {where} ORDER BY customer_id",
-        pads(),
-    ).to_arrow_reader(CHUNK)
+        params=pads(),
+    )
+    reader = people.to_arrow_reader(CHUNK)
     for batch in reader:
         yield register.Batch(*(column.to_pylist() for column in batch.columns))
 
@@ -133,7 +177,8 @@ def _facts_view(landing: Landing, brings: list[str]) -> None:
     branch = "g.branch_id, g.branch_no AS branch" if own else "p.old_branch_id AS branch_id, p.old_branch AS branch"
     attributes = "".join(f', g."{column.name}"' for column in landing.attributes)
     landing.db.execute(
-        f"CREATE OR REPLACE VIEW facts AS SELECT p.customer_id, {branch}{attributes} FROM good g JOIN people p ON p.line = g.line"
+        f"CREATE OR REPLACE VIEW facts AS SELECT p.customer_id, {branch}{attributes} "
+        "FROM good g JOIN people p ON p.line = g.line"
     )
     landing.advance(0.75)
 
@@ -143,7 +188,8 @@ def _consents(landing: Landing) -> None:
     for channel, about in landing.options.get("consents", {}).items():
         target = landing.work / "consents.csv"
         landing.db.execute(
-            f"COPY (SELECT customer_id, {text(channel)}, true, {text(about['source'])}, {text(about.get('text_version', ''))}, "
-            f"{text(about['given_at'])}, NULL FROM people) TO '{target}' (FORMAT csv, HEADER false)"
+            f"COPY (SELECT customer_id, {text(channel)}, true, {text(about['source'])}, "
+            f"{text(about.get('text_version', ''))}, {text(about['given_at'])}, NULL FROM people) "
+            f"TO '{target}' (FORMAT csv, HEADER false)"
         )
         consent.record(target, at=landing.at)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
 from django.db import transaction
 
 from warehouse import catalogue, engine, store
@@ -69,7 +68,7 @@ def _types(landing: Landing) -> dict[str, str]:
     types = IDENTITY | {c.name: TYPES[AttributeType(c.type)] for c in landing.attributes if c.name not in numbers}
     if numbers:
         whole = ", ".join(f'bool_and("{n}" = floor("{n}") AND abs("{n}") < 1e15)' for n in numbers)
-        found = landing.db.execute(f"SELECT {whole} FROM facts").fetchone() or ()
+        found = landing.db.execute(f"SELECT {whole} FROM facts").fetchall()[0]
         types |= {name: "BIGINT" if all_whole else "DOUBLE" for name, all_whole in zip(numbers, found, strict=True)}
     return types
 
@@ -87,7 +86,9 @@ def _lay_base(landing: Landing, base: Partition | None, kept: dict[str, str]) ->
         return
     names = ", ".join(f'"{name}"' for name in kept)
     path = engine.quoted(engine.root() / base.path)
-    landing.db.execute(f"CREATE OR REPLACE VIEW base AS SELECT {names} FROM read_parquet('{path}', hive_partitioning = false)")
+    landing.db.execute(
+        f"CREATE OR REPLACE VIEW base AS SELECT {names} FROM read_parquet('{path}', hive_partitioning = false)"
+    )
 
 
 def _find_changed(landing: Landing, types: dict[str, str], compared: dict[str, str], same_date: bool) -> None:
@@ -122,7 +123,9 @@ def _merged(types: dict[str, str], kept: dict[str, str], keep_others: bool) -> s
     for name, kind in types.items():
         if name in kept and name != "customer_id":
             old = f'TRY_CAST(b."{name}" AS {kind if kind != "BIGINT" else "DOUBLE"})'
-            columns.append(f'CASE WHEN n.customer_id IS NULL THEN {old} ELSE CAST(n."{name}" AS {kind}) END AS "{name}"')
+            columns.append(
+                f'CASE WHEN n.customer_id IS NULL THEN {old} ELSE CAST(n."{name}" AS {kind}) END AS "{name}"'
+            )
         elif name != "customer_id":
             columns.append(f'CAST(n."{name}" AS {kind}) AS "{name}"')
     columns += [f'b."{name}"' for name in kept if name not in types]
@@ -151,5 +154,3 @@ def _complete_catalogue(landing: Landing, columns: Iterable[Column]) -> None:
         for key, about in new.items():
             if key not in there:
                 catalogue.create(key=key, by=landing.by, at=landing.at, **about)
-
-

@@ -74,8 +74,14 @@ class Landing:
 
     def one(self, sql: str) -> Any:
         """Return the first value of the first row."""
-        row = self.db.execute(sql).fetchone()
-        return row[0] if row else None
+        rows = self.db.execute(sql).fetchall()  # all of it: an unfinished result blocks the connection
+        return rows[0][0] if rows else None
+
+    def rows(self, *names: str) -> list[dict[str, Any]]:
+        """Return the good rows of a small feed: branches, staff, products."""
+        chosen = ", ".join(f'"{name}"' for name in names)
+        found = self.db.execute(f"SELECT {chosen} FROM good ORDER BY line").fetchall()
+        return [dict(zip(names, row, strict=True)) for row in found]
 
 
 @dataclass
@@ -99,6 +105,9 @@ class Kind(ABC):
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
+
+    def check(self, landing: Landing) -> None:  # noqa: B027 – most kinds have no rule of their own
+        """Add what is wrong beyond cells and references to the table `rejects`."""
 
     @abstractmethod
     def prepare(self, landing: Landing) -> Prepared:

@@ -27,12 +27,15 @@ def load(db: duckdb.DuckDBPyConnection, name: str, work: Path) -> None:
     """Make a lookup a table of the run's database: `code`, `id`, and for customers the branch and what is known."""
     select, columns = LOOKUPS[name]
     target = work / f"{name}.csv"
-    with connection.cursor() as cursor, target.open("wb") as file:
-        with cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT csv)") as copy:
-            for block in copy:
-                file.write(block)
+    export = f"COPY ({select}) TO STDOUT (FORMAT csv)"
+    with target.open("wb") as file, connection.cursor() as cursor, cursor.copy(export) as copy:
+        for block in copy:
+            file.write(block)
     db.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
-    db.execute(f"INSERT INTO {name} SELECT * FROM read_csv('{target}', header = false, all_varchar = true, auto_detect = false, columns = {_varchars(columns)})")
+    db.execute(
+        f"INSERT INTO {name} SELECT * FROM read_csv('{target}', header = false, auto_detect = false, "
+        f"columns = {_varchars(columns)})"
+    )
     target.unlink()
 
 

@@ -7,7 +7,8 @@ A mapping is JSON:
      "complete": false}
 
 An empty `to` leaves the column out. Mapping files kept for test data may also `make` what a file lacks:
-{"make": {"customer_no": {"prefix": "UCI"}, "phone": {"prefix": "142"}}, "consents": {"sms": {"source": "web_form", …}}}.
+{"make": {"customer_no": {"prefix": "UCI"}, "phone": {"prefix": "142"}},
+ "consents": {"sms": {"source": "web_form", "given_at": "2026-01-01T09:00:00+08:00"}}}.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ OPTIONS = frozenset({"columns", "make", "complete", "consents"})
 
 @dataclass
 class Plan:
-    """A checked mapping: the kind's own columns and the attributes, each with the place in the file, and what is new."""
+    """A checked mapping: the kind's columns and the attributes by their place in the file, and what is new."""
 
     columns: dict[int, Column] = field(default_factory=dict)
     attributes: dict[int, Column] = field(default_factory=dict)
@@ -131,7 +132,9 @@ def plan(kind: Kind, mapping: dict[str, Any], layout: Layout, *, trusted: bool =
     made = mapping.get("make", {})
     if (made or mapping.get("consents")) and not trusted:
         raise UserError(_("Made-up numbers are for test data only and cannot be asked for here."))
-    result = Plan(make=made, options={"complete": bool(mapping.get("complete")), "consents": mapping.get("consents", {})})
+    result = Plan(
+        make=made, options={"complete": bool(mapping.get("complete")), "consents": mapping.get("consents", {})}
+    )
     faults: dict[str, str] = {}
     entries = mapping.get("columns", {})
     for name in entries.keys() - set(layout.columns):

@@ -28,8 +28,16 @@ class Openings(Kind):
     key = ("opening_no", "stage")
     depends_on = ("customers", "openings", "products")
     columns = (
-        Column("opening_no", "code", _("Opening number"), required=True, aliases=("reference", "contract_no", "业务编号", "合同号", "申请编号")),
-        Column("customer_no", "code", _("Customer number"), required=True, aliases=("customer_number", "cust_no", "客户号")),
+        Column(
+            "opening_no",
+            "code",
+            _("Opening number"),
+            required=True,
+            aliases=("reference", "contract_no", "业务编号", "合同号", "申请编号"),
+        ),
+        Column(
+            "customer_no", "code", _("Customer number"), required=True, aliases=("customer_number", "cust_no", "客户号")
+        ),
         Column("product", "code", _("Product"), required=True, aliases=("product_code", "产品", "产品代码")),
         Column("stage", "choice", _("Stage"), required=True, aliases=("status", "阶段", "状态"), choices=STAGES),
         Column("at", "time", _("Time"), required=True, aliases=("time", "opened_at", "时间", "日期", "办理时间")),
@@ -44,7 +52,7 @@ class Openings(Kind):
         target = landing.work / "openings.csv"
         amount = "CAST(amount AS DECIMAL(16, 2))" if landing.has("amount") else "NULL"
         landing.db.execute(
-            f"COPY (SELECT opening_no, stage, customer_id, product_id, at, {amount} FROM good) TO '{target}' "
+            f"COPY (SELECT opening_no, stage, customer_id, product_id, \"at\", {amount} FROM good) TO '{target}' "
             "(FORMAT csv, HEADER false)"
         )
         prepared = Prepared(0, lambda: None)
@@ -60,14 +68,14 @@ def _insert(landing: Landing, target: object) -> int:
     columns = "reference, stage, customer_id, product_id, at, amount"
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE reached (reference text, stage text, customer_id bigint, product_id bigint, at timestamptz, "
-            "amount numeric(16, 2)) ON COMMIT DROP"
+            "CREATE TEMP TABLE reached (reference text, stage text, customer_id bigint, product_id bigint, "
+            "at timestamptz, amount numeric(16, 2)) ON COMMIT DROP"
         )
         with open(target, "rb") as file, cursor.copy(f"COPY reached ({columns}) FROM STDIN (FORMAT csv)") as copy:  # type: ignore[call-overload]
             while block := file.read(1 << 20):
                 copy.write(block)
         cursor.execute(
-            f"INSERT INTO customers_opening ({columns}, recorded_at) SELECT {columns}, %s FROM reached "  # noqa: S608
+            f"INSERT INTO customers_opening ({columns}, recorded_at) SELECT {columns}, %s FROM reached "
             "ON CONFLICT (reference, stage) DO NOTHING",
             [landing.at],
         )

@@ -26,7 +26,17 @@ MAX_COLUMNS = 500
 MAX_CELL = 32_768
 DELIMITERS = (",", ";", "\t", "|")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-BINARY = (b"\x89PNG", b"%PDF", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xd0\xcf\x11\xe0")
+BINARY = (
+    b"\x89PNG",
+    b"%PDF",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"\x7fELF",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"BZh",
+    b"\xd0\xcf\x11\xe0",
+)
 MARKUP = (b"<", b"{", b"[")
 
 
@@ -91,7 +101,9 @@ def _inspect_parquet(path: Path) -> Layout:
     try:
         about = pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(_("The Parquet file is damaged or incomplete. Nothing was loaded; deliver it again.")) from error
+        raise UserError(
+            _("The Parquet file is damaged or incomplete. Nothing was loaded; deliver it again.")
+        ) from error
     nested = [f.name for f in about.schema_arrow if pa.types.is_nested(f.type)]
     if nested:
         raise UserError(
@@ -237,12 +249,12 @@ def require_header(header: list[str]) -> None:
         raise UserError(_("The file has more than %(limit)d columns.") % {"limit": MAX_COLUMNS})
     for number, name in enumerate(names, 1):
         if not name:
-            raise UserError(_("Column %(number)d has no name in the header. Name it and upload again.") % {"number": number})
+            raise UserError(
+                _("Column %(number)d has no name in the header. Name it and upload again.") % {"number": number}
+            )
     _require_unique(names)
     if sum(_is_figure(name) for name in names) * 2 > len(names):
-        raise UserError(
-            _("The first line looks like data, not like column names. Add a header line and upload again.")
-        )
+        raise UserError(_("The first line looks like data, not like column names. Add a header line and upload again."))
 
 
 def _require_unique(names: list[str]) -> None:
@@ -275,7 +287,9 @@ def sample(path: Path, layout: Layout, limit: int = 500) -> list[list[str]]:
     """Return the first rows as text, to guess types from; never stored unmasked."""
     if layout.format == "parquet":
         batch = next(pq.ParquetFile(path).iter_batches(batch_size=limit), None)
-        columns = [["" if v is None else str(v) for v in column.to_pylist()] for column in batch.columns] if batch else []
+        columns = (
+            [["" if v is None else str(v) for v in column.to_pylist()] for column in batch.columns] if batch else []
+        )
         return [list(row) for row in zip(*columns, strict=True)]
     rows = spreadsheets.rows(path) if layout.format == "xlsx" else _head_rows(path, layout)
     next(rows, None)
@@ -304,7 +318,9 @@ class Rows:
 def plain_rows(path: Path, layout: Layout, work: Path) -> Rows:
     """Return the rows for the fast way: every line one row, so that a row's number gives its line."""
     if layout.format == "parquet":
-        names = ", ".join(f'CAST("{name.replace(chr(34), chr(34) * 2)}" AS VARCHAR) AS c{i}' for i, name in enumerate(layout.columns))
+        names = ", ".join(
+            f'CAST("{name.replace(chr(34), chr(34) * 2)}" AS VARCHAR) AS c{i}' for i, name in enumerate(layout.columns)
+        )
         return Rows(f"(SELECT {names} FROM read_parquet({_text(path)}))")
     if layout.format == "xlsx":
         return numbered_rows(path, layout, work)
@@ -345,7 +361,9 @@ def _careful(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
             except StopIteration:
                 return
             except csv.Error as error:
-                raise UserError(_("Line %(line)d opens a quotation mark that is never closed.") % {"line": line}) from error
+                raise UserError(
+                    _("Line %(line)d opens a quotation mark that is never closed.") % {"line": line}
+                ) from error
             if line > 1 and row:
                 yield line, _cut(row, len(layout.columns))
             line = reader.line_num + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -67,4 +67,4 @@ def as_text(cell: Any) -> str:
         return cell.date().isoformat()
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
-    return cell.isoformat() if isinstance(cell, date | time) else str(cell if not isinstance(cell, timedelta) else cell)
+    return cell.isoformat() if isinstance(cell, date | time) else str(cell)
