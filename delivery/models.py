@@ -28,7 +28,9 @@ class Gateway(models.Model):
     is_active = models.BooleanField(default=True)
     failures = models.IntegerField(default=0, help_text="refusals and unknown answers in a row")
     closed_until = models.DateTimeField(null=True, help_text="the breaker: nothing is sent before")
-    paced_until = models.DateTimeField(null=True, help_text="slots up to here are given away: all workers share per_second")
+    paced_until = models.DateTimeField(
+        null=True, help_text="slots up to here are given away: all workers share per_second"
+    )
     last_ok_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, blank=True)
 

@@ -91,7 +91,7 @@ class Capabilities:
     lag: timedelta
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+class Refused(Exception):
     """The gateway took nothing of the call, and said so (or was never reached)."""
 
     def __init__(self, code: str, *, retry_after: int | None = None) -> None:
@@ -111,7 +111,7 @@ class NotSent(Refused):
         super().__init__("held_up")
 
 
-class Unclear(Exception):  # noqa: N818 - it is the lack of an answer
+class Unclear(Exception):
     """Nothing can be said about the call: no answer, half an answer, or rubbish."""
 
     def __init__(self, code: str) -> None:

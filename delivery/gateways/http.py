@@ -23,7 +23,18 @@ from urllib.parse import urlsplit
 import aiohttp
 from django.conf import settings
 
-from delivery.gateways import Answer, BadReport, Capabilities, Outgoing, Refused, Reply, Report, Result, Unclear, signing
+from delivery.gateways import (
+    Answer,
+    BadReport,
+    Capabilities,
+    Outgoing,
+    Refused,
+    Reply,
+    Report,
+    Result,
+    Unclear,
+    signing,
+)
 from delivery.models import Gateway
 from marketing.lib import crypto
 
@@ -134,9 +145,9 @@ def _understood(status: int, headers: Mapping[str, str], raw: bytes) -> dict[str
         raise Unclear("rubbish")
     if status == 200:
         return answer
-    error = answer.get("error")
-    if (400 <= status < 500 or status == 503) and isinstance(error, dict) and isinstance(error.get("code"), str):
-        raise Refused(error["code"], retry_after=_seconds(error.get("retry_after", headers.get("Retry-After"))))
+    refusal = answer.get("error")
+    if (400 <= status < 500 or status == 503) and isinstance(refusal, dict) and isinstance(refusal.get("code"), str):
+        raise Refused(refusal["code"], retry_after=_seconds(refusal.get("retry_after", headers.get("Retry-After"))))
     raise Unclear(f"http_{status}")
 
 

@@ -20,8 +20,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="message",
-            index=models.Index(
-                condition=models.Q(state="unknown"), fields=["submitted_at"], name="message_in_doubt"
-            ),
+            index=models.Index(condition=models.Q(state="unknown"), fields=["submitted_at"], name="message_in_doubt"),
         ),
     ]
