@@ -27,7 +27,8 @@ def count(*, gateway: int, outcome: Sequence[Result] | Refused | Unclear, at: da
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE delivery_gateway SET failures = 0, closed_until = NULL, last_ok_at = %(at)s
-               WHERE id = %(id)s AND (failures > 0 OR last_ok_at IS NULL OR last_ok_at < %(at)s - interval '1 second')""",
+               WHERE id = %(id)s
+                 AND (failures > 0 OR last_ok_at IS NULL OR last_ok_at < %(at)s - interval '1 second')""",
             {"id": gateway, "at": at},
         )
     return at

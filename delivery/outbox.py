@@ -7,58 +7,28 @@ batch's `claimed_at` is the claim's token: a worker that wakes up after its leas
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
 from accounts import audit
-from campaigns import content, schedule
+from campaigns import schedule
 from campaigns.approval import approved_hash_matches
-from campaigns.models import Campaign, ContactPolicy, Variant
+from campaigns.models import Campaign
 from delivery import breaker, policy
-from delivery.gateways import Outgoing, Refused, Result, Unclear
+from delivery.gateways import Refused, Result, Unclear
 from delivery.models import Batch, Gateway
-from delivery.wording import Wording
-from marketing.lib import crypto
+from delivery.parcels import Claimed, Parcel
 from marketing.lib.errors import MoveRefused
 
 log = logging.getLogger(__name__)
 
 MARGIN = timedelta(seconds=30)  # a lease outlives the call it covers by this much
 AHEAD = timedelta(seconds=1)  # slots are given away no further ahead than this
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A batch that is ours until its lease ends: which messages, and when the first may leave."""
-
-    batch: int
-    campaign: int
-    gateway: int
-    token: datetime
-    send_at: datetime
-    lease_until: datetime
-    messages: tuple[int, ...]
-
-    @property
-    def key(self) -> str:
-        """Return the idempotency key: of this call, not of the batch, which may be called again after a refusal."""
-        return f"b{self.batch}-{int(self.token.timestamp() * 1000)}"
-
-
-@dataclass
-class Parcel:
-    """A claimed batch, worded: what leaves, and what turned out not to be sendable."""
-
-    claimed: Claimed
-    outgoing: list[Outgoing]
-    parts: dict[str, int]
-    unfit: list[Result] = field(default_factory=list)
 
 
 # -- claim --------------------------------------------------------------------------------------------------------
@@ -95,7 +65,15 @@ def claim(*, gateway: Gateway, at: datetime, most: int = 4) -> list[Claimed]:
     going = _gate([row[0] for row in batches], at)
     starts = _pace(gateway, [len(going.get(row[0], ())) for row in batches], at)
     claims = [
-        Claimed(batch, campaign, gateway.pk, at, start, start + timedelta(seconds=gateway.timeout_seconds) + MARGIN, going[batch])
+        Claimed(
+            batch,
+            campaign,
+            gateway.pk,
+            at,
+            start,
+            start + timedelta(seconds=gateway.timeout_seconds) + MARGIN,
+            going[batch],
+        )
         for (batch, campaign, _size), start in zip(batches, starts, strict=True)
         if batch in going
     ]
@@ -107,12 +85,12 @@ def claim(*, gateway: Gateway, at: datetime, most: int = 4) -> list[Claimed]:
 def _take(gateway: Gateway, at: datetime, most: int) -> list[tuple[int, int, int]]:
     """Lock due batches, together no more than a second's worth but at least one."""
     probing = Gateway.objects.filter(pk=gateway.pk, failures__gte=breaker.TRIPS).exists()
+    arguments: dict[str, Any] = {"gateway": gateway.pk, "at": at, "ahead": AHEAD, "trips": breaker.TRIPS}
+    arguments["most"] = 1 if probing else most
     with connection.cursor() as cursor:
-        cursor.execute(
-            _TAKE,
-            {"gateway": gateway.pk, "at": at, "ahead": AHEAD, "trips": breaker.TRIPS, "most": 1 if probing else most},
-        )
-        rows, total = [], 0
+        cursor.execute(_TAKE, arguments)
+        rows: list[tuple[int, int, int]] = []
+        total = 0
         for row in cursor.fetchall():
             if rows and total + row[2] > gateway.per_second:
                 break
@@ -165,11 +143,12 @@ def _gate(batches: list[int], at: datetime) -> dict[int, tuple[int, ...]]:
 def _pace(gateway: Gateway, sizes: list[int], at: datetime) -> list[datetime]:
     """Reserve the gateway's next slots, shared by all workers, and return when each batch may leave."""
     needed = timedelta(seconds=sum(sizes) / gateway.per_second)
+    arguments: dict[str, Any] = {"at": at, "needed": needed, "gateway": gateway.pk}
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE delivery_gateway SET paced_until = greatest(coalesce(paced_until, %(at)s), %(at)s) + %(needed)s
                WHERE id = %(gateway)s RETURNING paced_until""",
-            {"at": at, "needed": needed, "gateway": gateway.pk},
+            arguments,
         )
         start = cursor.fetchone()[0] - needed
     starts = []
@@ -202,54 +181,6 @@ def _close(batches: Sequence[int], at: datetime) -> None:
                WHERE b.id = left_over.id""",
             {"batches": list(batches), "at": at},
         )
-
-
-# -- word ---------------------------------------------------------------------------------------------------------
-
-_CONTENT = """
-SELECT m.id, m.batch_id, m.variant_id, target.facts::text, customer.name_sealed, customer.phone_sealed
-FROM delivery_message m
-JOIN campaigns_target target ON target.run_id = m.run_id AND target.customer_id = m.customer_id
-JOIN customers_customer customer ON customer.id = m.customer_id
-WHERE m.id = ANY(%s) ORDER BY m.id
-"""
-
-
-def word(claims: Sequence[Claimed]) -> list[Parcel]:
-    """Write the texts and decrypt the numbers of claimed batches; in memory only, between commit and submit."""
-    parcels = {claimed.batch: Parcel(claimed, [], {}) for claimed in claims}
-    with connection.cursor() as cursor:
-        cursor.execute(_CONTENT, [[message for claimed in claims for message in claimed.messages]])
-        rows = cursor.fetchall()
-    wordings = _wordings({row[2] for row in rows})
-    for message, batch, variant, facts, name, phone in rows:
-        _add(parcels[batch], str(message), wordings[variant], json.loads(facts), name, phone)
-    return list(parcels.values())
-
-
-def _wordings(variants: Iterable[int]) -> dict[int, Wording]:
-    policies = {p.channel: p for p in ContactPolicy.objects.all()}
-    rows = Variant.objects.filter(pk__in=variants).select_related("step__campaign__product")
-    return {
-        v.pk: Wording(variant=v, campaign=v.step.campaign, policy=policies[v.step.channel]) for v in rows
-    }
-
-
-def _add(parcel: Parcel, id: str, wording: Wording, facts: dict[str, str], name: bytes, phone: bytes) -> None:
-    try:
-        known = crypto.decrypt(name, field="customer.name") if wording.needs_name else None
-        text = wording.text(facts, known)
-        number = crypto.decrypt(phone, field="customer.phone")
-    except content.MissingValue:
-        parcel.unfit.append(Result(id, "excluded", "missing_value"))
-    except crypto.Tampered:
-        parcel.unfit.append(Result(id, "excluded", "unreadable"))
-    else:
-        if number is None:
-            parcel.unfit.append(Result(id, "excluded", "no_phone"))
-            return
-        parcel.outgoing.append(Outgoing(id, number, text))
-        parcel.parts[id] = wording.parts(text)
 
 
 # -- record -------------------------------------------------------------------------------------------------------

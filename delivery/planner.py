@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -98,7 +99,7 @@ def plan(*, run: Run, at: datetime) -> Planned | None:
 
 def _insert(run: Run, at: datetime) -> Planned:
     ways = {channel: _way_out(channel) for channel in run.campaign.steps.values_list("channel", flat=True).distinct()}
-    arguments = {
+    arguments: dict[str, Any] = {
         "run": run.pk,
         "campaign": run.campaign_id,
         "at": at,

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
 from campaigns.hours import first_sending
-from campaigns.models import Campaign, ContactPolicy
+from campaigns.models import ContactPolicy
 from delivery.models import CONTACT_STATES, MessageState
 
 GO = MessageState.SUBMITTING
@@ -80,7 +81,7 @@ ORDER BY m.id
 def verdicts(*, messages: Sequence[int], at: datetime) -> list[Verdict]:
     """Decide about messages that have not left; raise NoPolicy or the database's error where it cannot be decided."""
     opens = {policy.channel: first_sending(at, policy) for policy in ContactPolicy.objects.all()}
-    arguments = {
+    arguments: dict[str, Any] = {
         "messages": list(messages),
         "at": at,
         "channels": list(opens),
@@ -134,10 +135,3 @@ def settle_over(*, at: datetime) -> int:
             {"at": at},
         )
         return cursor.rowcount
-
-
-def refuse_changed(campaign: Campaign) -> bool:
-    """Tell whether the campaign's content differs from what was approved, so that its run must not go on."""
-    from campaigns.approval import approved_hash_matches
-
-    return not approved_hash_matches(campaign)

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -24,8 +25,8 @@ MOST = 20_000  # in one go; the rest is asked about the next time
 
 _SETTLE = """
 WITH said AS (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(providers)s::text[], %(parts)s::int[])
-    AS said (id, state, code, provider_id, parts)
+    SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(providers)s::text[],
+                         %(parts)s::int[]) AS said (id, state, code, provider_id, parts)
 ), settled AS (
     UPDATE delivery_message m
     SET state = CASE WHEN said.state <> 'absent' THEN said.state
@@ -59,7 +60,7 @@ def reconcile(*, gateway: Gateway, at: datetime) -> Counter[str]:
     if not ids:
         return became
     try:
-        with Wire(gateway) as wire:
+        with Wire(gateway, clock=lambda: at) as wire:
             for start in range(0, len(ids), CHUNK):
                 answers = wire.query([str(id) for id in ids[start : start + CHUNK]])
                 became += settle(answers=answers, gateway=gateway, at=at)
@@ -76,17 +77,15 @@ def _unknown(gateway: Gateway) -> list[int]:
 @transaction.atomic
 def settle(*, answers: Sequence[Answer], gateway: Gateway, at: datetime) -> Counter[str]:
     """Write down the gateway's answers about unknown messages; what has moved on meanwhile stays."""
+    arguments: dict[str, Any] = {
+        "ids": [int(a.id) for a in answers],
+        "states": [a.state for a in answers],
+        "codes": [a.code for a in answers],
+        "providers": [a.provider_id for a in answers],
+        "parts": [a.parts for a in answers],
+        "at": at,
+        "lag": kind_of(gateway).capabilities.lag,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SETTLE,
-            {
-                "ids": [int(a.id) for a in answers],
-                "states": [a.state for a in answers],
-                "codes": [a.code for a in answers],
-                "providers": [a.provider_id for a in answers],
-                "parts": [a.parts for a in answers],
-                "at": at,
-                "lag": kind_of(gateway).capabilities.lag,
-            },
-        )
+        cursor.execute(_SETTLE, arguments)
         return Counter(dict(cursor.fetchall()))

@@ -16,11 +16,10 @@ from typing import Any, TypeVar
 
 from django.db import connection
 
-from delivery import outbox
+from delivery import outbox, parcels
 from delivery.gateways import Answer, Line, NotSent, Outgoing, Refused, Result, Unclear, kind_of
 from delivery.models import Gateway
-from delivery.outbox import Parcel
-from marketing.lib import days
+from delivery.parcels import Parcel
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ T = TypeVar("T")
 class Wire:
     """An open line to a gateway with its own event loop; a context manager."""
 
-    def __init__(self, gateway: Gateway, *, clock: Clock = days.now) -> None:
+    def __init__(self, gateway: Gateway, *, clock: Clock) -> None:
         if connection.in_atomic_block:
             raise RuntimeError("a gateway is never called inside a transaction")
         self.gateway, self.clock = gateway, clock
@@ -43,13 +42,17 @@ class Wire:
     def __enter__(self) -> Wire:
         self.thread.start()
         try:
-            self.line: Line = self._run(self.stack.enter_async_context(kind_of(self.gateway).open(self.gateway))).result()
+            self.line: Line = self._run(
+                self.stack.enter_async_context(kind_of(self.gateway).open(self.gateway))
+            ).result()
         except BaseException:
             self._stop()
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._run(self.stack.aclose()).result()
         self._stop()
 
@@ -93,10 +96,11 @@ class Wire:
         return self._run(self.line.query(ids)).result()
 
 
-def drain(*, gateway: Gateway, clock: Clock = days.now, at_once: int = 4, seconds: float = 10.0) -> Counter[str]:
+def drain(*, gateway: Gateway, clock: Clock, at_once: int = 4, seconds: float = 10.0) -> Counter[str]:
     """Send what is due through the gateway, several batches in flight, for about `seconds`; count what became of it.
 
-    What is in flight is recorded whatever happens to the next claim; what cannot be recorded is `unknown` after its lease.
+    What is in flight is recorded whatever happens to the next claim; what cannot be recorded is `unknown` after the
+    lease.
     """
     said: Counter[str] = Counter()
     flying: dict[Future[Outcome], Parcel] = {}
@@ -106,7 +110,7 @@ def drain(*, gateway: Gateway, clock: Clock = days.now, at_once: int = 4, second
             while True:
                 if len(flying) < at_once and time.monotonic() < ends:
                     claims = outbox.claim(gateway=gateway, at=clock(), most=at_once - len(flying))
-                    flying |= {wire.submit(parcel): parcel for parcel in outbox.word(claims)}
+                    flying |= {wire.submit(parcel): parcel for parcel in parcels.word(claims)}
                 if not flying:
                     return said
                 said += _land(flying, clock)

@@ -44,14 +44,14 @@ def plan_started(*, at: datetime) -> None:
 def send(gateway_id: int) -> None:
     """Send what is due through a gateway for some seconds, and ring again if more is."""
     gateway = Gateway.objects.get(pk=gateway_id)
-    sender.drain(gateway=gateway)
+    sender.drain(gateway=gateway, clock=days.now)
     if due(at=days.now()).filter(gateway=gateway).exists():
         send.delay(gateway_id)
 
 
 @shared_task
 def sweep() -> None:
-    """Find what was forgotten: leases of dead workers, what can no longer go, due batches nobody sends, finished runs."""
+    """Find what was forgotten: dead workers' leases, what can no longer go, due batches, runs that have ended."""
     at = days.now()
     outbox.sweep_leases(at=at)
     policy.settle_over(at=at)

@@ -17,7 +17,7 @@ _usable = lru_cache(maxsize=50_000)(content.usable)
 class Wording:
     """An approved variant, read once and filled for many people.
 
-    It gives exactly `compose(signature, render(text, values), opt_out)` of `campaigns.content`; a test holds it to that.
+    It gives exactly `compose(signature, render(text, values), opt_out)` of `campaigns.content`; a test holds it to it.
     """
 
     def __init__(self, *, variant: Variant, campaign: Campaign, policy: ContactPolicy) -> None:
@@ -52,8 +52,9 @@ class Wording:
 
     def parts(self, text: str) -> int:
         """Return how many parts the text is billed as."""
-        profile = "gsm" if self.policy.length_profile == "gsm" else "cn"
-        return _domestic_parts(len(text)) if profile == "cn" else content.sms_parts(text, profile).count
+        if self.policy.length_profile == "gsm":
+            return content.sms_parts(text, "gsm").count
+        return _domestic_parts(len(text))
 
 
 @lru_cache(maxsize=1024)
