@@ -22,7 +22,7 @@ SANDBOX = "sandbox"
 
 @transaction.atomic
 def sandbox_gateway(*, by: User, at: datetime) -> Gateway:
-    """Make or renew the sandbox's row: its address from the settings, a fresh secret and callback path the first time."""
+    """Make or renew the sandbox's row: its address from the settings, secret and callback path made once."""
     require(by, "delivery.gateways")
     if not settings.DEMO:
         raise UserError(_("The sandbox gateway exists in the demo only."))

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -135,14 +136,15 @@ FROM mine WHERE m.id = mine.id AND m.state IN ('planned', 'held')
 
 @transaction.atomic
 def take_inbound(*, gateway: Gateway, replies: Sequence[Reply], at: datetime) -> int:
-    """Keep replies once each; a stop word suppresses every customer behind the number; return how many messages it took back.
+    """Keep replies once each; a stop word suppresses every customer behind the number.
 
-    Suppression comes first in the same transaction: an answer of 200 means that nobody will be written to again.
+    Returns how many messages that had not left were taken back. Suppression comes first in the same transaction: an
+    answer of 200 means that nobody will be written to again.
     """
     rows = [(reply, crypto.blind_index(_e164(reply.phone)), is_stop(reply.text)) for reply in replies]
     rows.sort(key=lambda row: row[0].event)
     stops = sorted({phone for _reply, phone, stop in rows if stop})
-    arguments = {"phones": stops, "channel": gateway.channel, "at": at}
+    arguments: dict[str, Any] = {"phones": stops, "channel": gateway.channel, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_SUPPRESS, arguments)
         cursor.execute(_TAKE_BACK, arguments)

@@ -1,9 +1,11 @@
 """A gateway to try things on: takes messages, says later what became of them, sends some replies, and can misbehave.
 
-It runs as a process of its own on this machine (`manage.py sandbox`) and keeps what it accepted in memory. It speaks the
-JSON of `gateways.http` and `gateways.single`, checks and makes the same signatures, and knows phones and texts only.
+It runs as a process of its own on this machine (`manage.py sandbox`) and keeps what it accepted in memory. It speaks
+the JSON of `gateways.http` and `gateways.single`, checks and makes the same signatures, and knows phones and texts
+only.
 
-    POST /faults {"mode": "ok"|"refuse"|"hang"|"rubbish"|"drop_after_accept"|"slow", "share": 1, "seed": 7, "code": "busy"}
+    POST /faults {"mode": "ok"|"refuse"|"hang"|"rubbish"|"drop_after_accept"|"slow",
+                  "share": 1, "seed": 7, "code": "busy", "seconds": 1}
     GET  /log    {"calls", "accepted": {id: times}}       a message accepted twice shows as 2
     POST /quiet  {"quiet": true}                          hold receipts and replies back
 """
@@ -71,7 +73,12 @@ class Sandbox:
     """The gateway's memory and its manners. `account` is asked when needed, so that it may be set up later."""
 
     def __init__(
-        self, *, account: Callable[[], Account | None], notify: str, seed: int = 7, delay: tuple[float, float] = (0.3, 2.0)
+        self,
+        *,
+        account: Callable[[], Account | None],
+        notify: str,
+        seed: int = 7,
+        delay: tuple[float, float] = (0.3, 2.0),
     ) -> None:
         self.account, self.notify, self.delay = account, notify.rstrip("/"), delay
         self.dice = random.Random(seed)  # noqa: S311 - a toy's dice
@@ -114,7 +121,9 @@ class Sandbox:
     async def _genuine(self, request: web.Request) -> dict[str, Any]:
         raw = await request.read()
         account = self.account()
-        if account is None or not signing.genuine(account.secret, headers=request.headers, body=raw, now=int(time.time())):
+        if account is None or not signing.genuine(
+            account.secret, headers=request.headers, body=raw, now=int(time.time())
+        ):
             raise web.HTTPUnauthorized(
                 text=json.dumps({"error": {"code": "not_permitted"}}), content_type="application/json"
             )
@@ -225,7 +234,11 @@ class Sandbox:
         seed = int(wish.get("seed", 7))
         dice = random.Random(seed)  # noqa: S311 - a toy's dice
         self.faults = Faults(
-            wish["mode"], float(wish.get("share", 1)), str(wish.get("code", "busy")), float(wish.get("seconds", 1)), dice
+            wish["mode"],
+            float(wish.get("share", 1)),
+            str(wish.get("code", "busy")),
+            float(wish.get("seconds", 1)),
+            dice,
         )
         return web.json_response({"mode": self.faults.mode})
 
