@@ -11,6 +11,8 @@ from itertools import pairwise
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
 
 from campaigns.models import Arm, Campaign, Run
 from delivery.models import Message, MessageState
@@ -113,6 +115,15 @@ def _converted(runs: list[int]) -> dict[tuple[int, str], tuple[int, int, Decimal
     return {(row["run_id"], row["arm"]): (row["people"], row["paid"], row["amount"]) for row in rows}
 
 
+STEP_WORDS: dict[str, str | Promise] = {
+    "treated": pgettext_lazy("funnel", "Treated"),
+    "reached": pgettext_lazy("funnel", "Reached"),
+    "applied": pgettext_lazy("funnel", "Applied"),
+    "approved": pgettext_lazy("funnel", "Approved"),
+    "opened": pgettext_lazy("funnel", "Opened"),
+}
+
+
 @dataclass(frozen=True)
 class Step:
     """One bar of the funnel: how many came so far, and which share of those of the step before."""
@@ -120,6 +131,10 @@ class Step:
     name: str
     people: int
     share: float | None = None
+
+    @property
+    def label(self) -> str:
+        return str(STEP_WORDS[self.name])
 
 
 @dataclass(frozen=True)

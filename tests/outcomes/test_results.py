@@ -75,6 +75,7 @@ def test_the_intervals_hold_the_truth(cast):
         runs.append(builders.run(campaign, treated=shuffled[:4000], control=shuffled[4000:], at=at))
         buyers = [pk for pk in ids if chance.random() < 0.03 + 0.03 * (pk in reached)]
         builders.openings(buyers, of=campaign.product, at=at + timedelta(days=3))
+    builders.analyse()
     for run in runs:
         attribution.attribute(at=run.frozen_at + timedelta(days=5), run=run)
 
