@@ -31,4 +31,5 @@ ACTIONS: dict[str, str | Promise] = {
     "segment.version": _("Saved a rule"),
     "segment.archive": _("Archived a segment"),
     "segment.freeze": _("Froze a snapshot"),
+    "reports.export": _("Exported a report"),
 }
