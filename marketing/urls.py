@@ -4,7 +4,10 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from reports.urls import root_urlpatterns
+
 ROOMS = ["accounts", "jobs", "customers", "warehouse", "segments", "campaigns", "delivery", "outcomes", "reports"]
 
 urlpatterns: list[URLPattern | URLResolver] = [path("i18n/", include("django.conf.urls.i18n"))]
 urlpatterns += [path("", include(f"{room}.urls")) for room in ROOMS if find_spec(f"{room}.urls")]
+urlpatterns += root_urlpatterns  # Today, search and health: everybody knows them by a plain name
