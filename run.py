@@ -22,6 +22,17 @@ from marketing.install import PYTHON, ROOT, install, one_at_a_time, run_pip
 
 RUNTIME, DEVELOPMENT = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
 UV = "uv==0.13.9"
+COMPILE = [
+    "-m",
+    "uv",
+    "pip",
+    "compile",
+    "--generate-hashes",
+    "--no-header",
+    "--python-version=3.11",
+    "--quiet",
+    "--upgrade",
+]
 FRONT_END = [["-m", "marketing.frontend"]]
 BROWSER = [["-m", "tests.browser.setup"]]
 # verb: (needs the development packages, what is set up first, what is run)
@@ -59,22 +70,11 @@ def lock() -> None:
     with one_at_a_time():
         install(DEVELOPMENT, also=(RUNTIME,))
         run_pip("install", "--quiet", UV)
-        options = ["--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet", "--upgrade"]
-        for source, target, held in (("requirements.in", RUNTIME, []), ("requirements-dev.in", DEVELOPMENT, [RUNTIME])):
-            limits = [word for file in held for word in ("--constraint", file.name)]
-            command = [
-                str(PYTHON),
-                "-m",
-                "uv",
-                "pip",
-                "compile",
-                *options,
-                *limits,
-                source,
-                "--output-file",
-                target.name,
-            ]
-            subprocess.run(command, check=True)
+        for source, target, *limits in (
+            ("requirements.in", "requirements.txt"),
+            ("requirements-dev.in", "requirements-dev.txt", "--constraint", "requirements.txt"),
+        ):
+            subprocess.run([str(PYTHON), *COMPILE, *limits, source, "--output-file", target], check=True)
 
 
 if __name__ == "__main__":

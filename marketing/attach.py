@@ -1,6 +1,8 @@
 """`python3 run.py manage …`: a management command beside the running services, or with servers of its own."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,12 +47,16 @@ def with_own_servers(data: DataDir, arguments: list[str]) -> int:
 
 def manage(env: dict[str, str], arguments: list[str]) -> int:
     """Run manage.py in the foreground; Ctrl-C is the command's to handle."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     child = subprocess.Popen([sys.executable, MANAGE, *arguments], env=env)
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            continue
+    try:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return child.wait()
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
 
 
 if __name__ == "__main__":
