@@ -25,8 +25,9 @@ GUNICORN = ["--workers=2", "--threads=4", "--timeout=120", "--graceful-timeout=1
 CELERY = ["--concurrency=2", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("prepare", "build_demo")
-# What a person wants to see at once; everything else is in the logs. A page that was not found is no news.
-NEWS = re.compile(r"^(?!.*django\.request).*\b(WARNING|ERROR|CRITICAL)\b")
+# What a person wants to see at once; everything else is in the logs. A page that was not found is no
+# news, nor that health is incomplete while things start.
+NEWS = re.compile(r"^(?!.*(WARNING django\.request|Service Unavailable: /healthz)).*\b(WARNING|ERROR|CRITICAL)\b")
 LOG_LINE = re.compile(r"^\[?\d{4}-\d\d-\d\d|^\s")
 
 
