@@ -15,7 +15,7 @@ from accounts.models import User
 from campaigns import approval, editing, schedule
 from campaigns.models import Arm, Campaign, Run
 from customers.models import Product
-from delivery import outbox, planner, receipts, tasks
+from delivery import outbox, parcels, planner, receipts, tasks
 from delivery.gateways import Report, Result
 from delivery.models import Gateway, Message
 from demo.response import OpeningRow, respond
@@ -38,6 +38,11 @@ def draft(story: Story, *, audience: Version, by: User, at: datetime) -> Campaig
     editing.write(campaign=campaign, text=story.text, by=by, at=at)
     campaign.refresh_from_db()
     return campaign
+
+
+def submit(campaign: Campaign, *, by: User, at: datetime) -> None:
+    """Send the campaign for approval; nobody has looked at it yet."""
+    approval.submit(campaign=campaign, by=by, at=at)
 
 
 def sign(campaign: Campaign, *, by: User, manager: User, at: datetime) -> Campaign:
@@ -69,7 +74,7 @@ def send(run: Run, *, gateway: Gateway, at: datetime, seed: int, batches: int | 
         if not claims:
             return
         batches = None if batches is None else batches - len(claims)
-        for parcel in outbox.word(claims):
+        for parcel in parcels.word(claims):
             answers = [_answer(message.id, luck) for message in parcel.outgoing]
             outbox.record(parcel=parcel, outcome=answers, at=clock)
             reports = list(_receipts(answers, luck, clock))
