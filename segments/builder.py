@@ -132,7 +132,7 @@ def picker(groups: Iterable[tuple[Words, list[Field]]]) -> list[Shelf]:
     """Return the attributes by group, as the picker shows them in the active language."""
     language = get_language() or "en"
     return [
-        Shelf(label.in_language(language) or _("Others"), [_entry(each, language) for each in fields])
+        Shelf(label.in_language(language) or _("Other attributes"), [_entry(each, language) for each in fields])
         for label, fields in groups
     ]
 
@@ -178,7 +178,7 @@ def _condition(node: Tree, path: Path, catalogue: Catalogue, fresh: Path | None)
     line.ops = [Option(each, op_label(known.type, each), each == op) for each in OPERATORS[known.type]]
     line.editor = _editor(known.type, ARITY.get(op, Arity.ONE))
     line.options = _options(known, line.value, language)
-    line.value = _shown(line.editor, line.value)
+    line.value = _shown(line.editor, _grouped(line.value) if line.is_money else line.value)
     return line
 
 
@@ -209,6 +209,13 @@ def _options(known: Field, value: Any, language: str) -> list[Option]:
         chosen = {truth.get(item, item) for item in chosen}
         return [Option("true", _("Yes"), "true" in chosen), Option("false", _("No"), "false" in chosen)]
     return [Option(c.value, c.label.in_language(language), c.value in chosen) for c in known.choices]
+
+
+def _grouped(value: Any) -> Any:
+    """Return saved amounts with thousands separators, the way they may be typed; typed text stays as it is."""
+    if isinstance(value, list | tuple):
+        return [_grouped(item) for item in value]
+    return f"{value:,}" if isinstance(value, int | float) else value
 
 
 def _shown(editor: str, value: Any) -> Any:

@@ -77,7 +77,7 @@ def _page(
         "root": builder.mark(builder.lines(typed, catalogue()), problems),
         "shelves": builder.picker(shelves()),
     }
-    return render(request, "segments/builder.html", context, status=400 if form.errors or problems else 200)
+    return render(request, "segments/builder.html", context)
 
 
 def _refuse(form: SegmentForm, error: UserError) -> list[Problem]:

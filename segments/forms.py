@@ -65,5 +65,5 @@ class ListFilter(forms.Form):
             found = found.filter(owner=given["owner"])
         if given.get("size"):
             _label, low, high = SIZES[given["size"]]
-            found = found.filter(latest_size__gte=low, **({"latest_size__lt": high} if high else {}))
+            found = found.of_size(low, high)
         return found.order_by(SORTS.get(given.get("sort") or "", SORTS["-changed"]), "pk")

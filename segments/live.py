@@ -107,7 +107,8 @@ def bars(explained: Waterfall, known: Catalogue, language: str) -> list[Bar]:
 
 def _label(step: Step, known: Catalogue, language: str) -> str:
     clause = phrase(step.node, known, language)
-    return _("not: {clause}").format(clause=clause) if step.barred else clause
+    label = _("not: {clause}").format(clause=clause) if step.barred else clause
+    return label[:1].upper() + label[1:]
 
 
 def examples(data: Any, user: User) -> Table:

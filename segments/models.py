@@ -34,6 +34,11 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
             latest_at=Subquery(newest.values("created_at")[:1]),
         )
 
+    def of_size(self, low: int, high: int | None) -> SegmentQuerySet:
+        """Return those whose newest version had `low` to below `high` members; after `with_latest`."""
+        above = Q(latest_size__gte=low)
+        return self.filter(above if high is None else above & Q(latest_size__lt=high))
+
 
 class Segment(models.Model):
     name = models.CharField(max_length=80)

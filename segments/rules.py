@@ -136,52 +136,60 @@ class _Reader:
         self.seen = 0
 
     def rule(self, data: Any) -> Rule | None:
-        if not isinstance(data, dict) or "items" not in data:
-            return self.fail((), _("This is not a rule: it needs an operator and a list of conditions."))
-        if data.get("version", VERSION) != VERSION:
-            return self.fail((), _("This rule was written by another version of the system and cannot be read."))
-        rule = self.group(data, ())
+        rule = self.guarded(self._root, data, ())
         if self.seen > MOST_CONDITIONS:
             sentence = _("A rule may hold at most {most} conditions; this one holds {count}.")
-            return self.fail((), sentence.format(most=MOST_CONDITIONS, count=self.seen))
-        return rule
+            self.problems.append(Problem((), sentence.format(most=MOST_CONDITIONS, count=self.seen)))
+        return rule if isinstance(rule, Group) else None
 
-    def fail(self, path: Path, sentence: str, *, unfinished: bool = False) -> None:
-        self.problems.append(Problem(path, sentence, unfinished))
+    def guarded(self, read: Callable[[Any, Path], Node | None], data: Any, path: Path) -> Node | None:
+        """Return what was read, or note at its place why it cannot be."""
+        try:
+            return read(data, path)
+        except WrongValueError as error:
+            self.problems.append(Problem(path, str(error), unfinished=isinstance(error, MissingValueError)))
+            return None
 
-    def node(self, data: Any, path: Path) -> Node | None:
+    def _root(self, data: Any, path: Path) -> Rule:
+        if not isinstance(data, dict) or "items" not in data:
+            raise WrongValueError(_("This is not a rule: it needs an operator and a list of conditions."))
+        if data.get("version", VERSION) != VERSION:
+            raise WrongValueError(_("This rule was written by another version of the system and cannot be read."))
+        return self._group(data, path)
+
+    def _node(self, data: Any, path: Path) -> Node | None:
         if not isinstance(data, dict):
-            return self.fail(path, _("This is neither a condition nor a group."))
-        return self.group(data, path) if "items" in data else self.condition(data, path)
+            raise WrongValueError(_("This is neither a condition nor a group."))
+        return self._group(data, path) if "items" in data else self._condition(data)
 
-    def group(self, data: dict[str, Any], path: Path) -> Group | None:
+    def _group(self, data: dict[str, Any], path: Path) -> Group:
         op, items = data.get("op"), data["items"]
         if op not in GROUP_OPS:
-            return self.fail(path, _("A group needs to say whether all, any or none of its conditions must hold."))
+            raise WrongValueError(_("A group needs to say whether all, any or none of its conditions must hold."))
         if not isinstance(items, list) or not items:
-            return self.fail(path, _("This group is empty; add a condition or remove the group."), unfinished=True)
+            raise MissingValueError(_("This group is empty; add a condition or remove the group."))
         if len(path) >= DEEPEST:
-            return self.fail(path, _("Groups may be nested at most {most} deep.").format(most=DEEPEST))
-        nodes = [self.node(item, (*path, position)) for position, item in enumerate(items)]
+            raise WrongValueError(_("Groups may be nested at most {most} deep.").format(most=DEEPEST))
+        nodes = [self.guarded(self._node, item, (*path, position)) for position, item in enumerate(items)]
         return Group(op, tuple(node for node in nodes if node is not None))
 
-    def condition(self, data: dict[str, Any], path: Path) -> Condition | None:
+    def _condition(self, data: dict[str, Any]) -> Condition | None:
         self.seen += 1
         if self.seen > MOST_CONDITIONS:
             return None  # said once, for the whole rule
-        key, op = data.get("attribute"), data.get("op")
+        field, op = self._field(data.get("attribute")), data.get("op")
+        if not isinstance(op, str) or op not in OPERATORS[field.type]:
+            raise WrongValueError(_("This comparison does not fit the attribute; choose one of the list."))
+        return Condition(field.key, op, _VALUES[ARITY[op]](field, data.get("value")))
+
+    def _field(self, key: Any) -> Field:
         if not isinstance(key, str) or not key:
-            return self.fail(path, _("Choose an attribute for this condition."))
+            raise MissingValueError(_("Choose an attribute for this condition."))
         field = self.catalogue.get(key)
         if field is None:
             sentence = _("The attribute “{key}” no longer exists; remove the condition or choose another attribute.")
-            return self.fail(path, sentence.format(key=key[:60]))
-        if not isinstance(op, str) or op not in OPERATORS[field.type]:
-            return self.fail(path, _("This comparison does not fit the attribute; choose one of the list."))
-        try:
-            return Condition(key, op, _VALUES[ARITY[op]](field, data.get("value")))
-        except WrongValueError as error:
-            return self.fail(path, str(error), unfinished=isinstance(error, MissingValueError))
+            raise WrongValueError(sentence.format(key=key[:60]))
+        return field
 
 
 def _pruned(group: Group) -> Group | None:

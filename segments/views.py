@@ -103,7 +103,7 @@ def members(request: HttpRequest, pk: int) -> HttpResponse:
         "version": version,
         "as_of": everybody.as_of,
         "page_obj": page,
-        "table": live.table(rule, page.object_list, known),
+        "table": live.table(rule, list(page), known),
     }
     return render(request, "segments/members.html", context)
 

@@ -79,7 +79,7 @@ def _sentence(rule: Rule, catalogue: Catalogue, language: str) -> list[Span]:
     must, barred = _split(rule)
     parts = {
         "must": _list(must, catalogue, language, last=_or() if rule.op == "any" else _and()),
-        "without": [Span(_("without"), "not")],
+        "without": [Span(pgettext("in the sentence of a rule", "without"), "not")],
         "barred": _list(barred, catalogue, language, last=_or()),
     }
     if must and barred:
@@ -100,18 +100,18 @@ def _split(rule: Rule) -> tuple[list[Node], list[Node]]:
 
 
 def _and() -> str:
-    return _(", and ")
+    return pgettext("in the sentence of a rule", ", and ")
 
 
 def _or() -> str:
-    return _(", or ")
+    return pgettext("in the sentence of a rule", ", or ")
 
 
 def _list(nodes: Sequence[Node], catalogue: Catalogue, language: str, *, last: str) -> list[Span]:
     spans: list[Span] = []
     for position, node in enumerate(nodes):
         if position:
-            spans.append(Span(last if position == len(nodes) - 1 else _(", ")))
+            spans.append(Span(last if position == len(nodes) - 1 else pgettext("in the sentence of a rule", ", ")))
         spans += _node(node, catalogue, language)
     return spans
 
@@ -119,7 +119,11 @@ def _list(nodes: Sequence[Node], catalogue: Catalogue, language: str, *, last: s
 def _node(node: Node, catalogue: Catalogue, language: str) -> list[Span]:
     if isinstance(node, Condition):
         return [Span(_condition(node, catalogue, language), "strong")]
-    return [Span(_("(")), *_group(node, catalogue, language), Span(_(")"))]
+    return [
+        Span(pgettext("in the sentence of a rule", "(")),
+        *_group(node, catalogue, language),
+        Span(pgettext("in the sentence of a rule", ")")),
+    ]
 
 
 def _group(group: Group, catalogue: Catalogue, language: str) -> list[Span]:

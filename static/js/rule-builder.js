@@ -43,8 +43,8 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target !== tree) return;
     const fresh = tree.querySelector("[data-fresh]");
-    const field = fresh?.matches("select") ? fresh : fresh?.querySelector("input:not([type=hidden]), summary, select.seg-one, select");
-    field?.focus({ preventScroll: true });
+    const value = fresh?.querySelector(".fld:not(.op, .attr)");
+    (value || fresh?.querySelector("select") || fresh)?.focus({ preventScroll: true });
   });
   // Enter in a value must not save half a rule.
   tree.addEventListener("keydown", (event) => {
