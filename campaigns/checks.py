@@ -166,7 +166,9 @@ def _control(campaign: Campaign, split: Split) -> Iterator[Check]:
             "number": split.control
         }
         yield Check(
-            "ok", _("Control group of %(percent)s %%") % {"percent": campaign.control_percent.normalize()}, people
+            "ok",
+            _("Control group of %(percent)s %%") % {"percent": f"{campaign.control_percent:.1f}".removesuffix(".0")},
+            people,
         )
 
 

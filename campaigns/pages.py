@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from accounts.models import AuditEntry
@@ -52,7 +53,7 @@ def _tabs(campaign: Campaign, run: Run | None) -> list[tuple[str, str, str, int 
         ("progress", _("Progress"), at("detail"), None),
         ("targets", _("Targets"), at("targets"), run.audience if run else None),
         ("content", _("Content"), at("content"), None),
-        ("messages", _("Messages"), at("messages"), run.treated if run else None),
+        ("messages", pgettext("campaign", "Messages"), at("messages"), run.treated if run else None),
         ("result", _("Result"), at("result"), None),
         ("set_up", _("Set-up"), at("set_up"), None),
         ("audit", _("Audit"), at("audit"), None),
