@@ -99,7 +99,7 @@ def suppress(*, customer: Customer, channel: str, reason: str, by: User | None, 
         )
         if new:
             audit.record(
-                action="customer.suppressed",
+                action="customer.suppress",
                 by=by,
                 at=at,
                 on=customer,

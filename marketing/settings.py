@@ -172,6 +172,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "beat heartbeat": {"task": "jobs.tasks.beat", "schedule": 10.0},
     "forgotten jobs": {"task": "jobs.tasks.sweep", "schedule": 30.0},
+    "drop files nobody needs": {"task": "warehouse.tasks.sweep", "schedule": 3600.0},
     "start due campaigns": {"task": "delivery.tasks.start_due", "schedule": 5.0},
     "send what is due": {"task": "delivery.tasks.sweep", "schedule": 5.0},
     "settle what is unknown": {"task": "delivery.tasks.reconcile", "schedule": 15.0},

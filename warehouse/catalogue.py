@@ -19,6 +19,7 @@ from accounts import audit
 from accounts.models import Branch, User
 from accounts.permissions import require
 from marketing.lib.errors import UserError
+from marketing.lib.labels import in_language
 from warehouse.models import Attribute, AttributeType, Sensitivity
 
 RESERVED = frozenset({"customer_id", "branch_id", "as_of"})
@@ -116,7 +117,7 @@ def create(*, key: str, label_zh: str, type: str, by: User | None, at: datetime,
         made = Attribute.objects.create(
             key=key, label_zh=label_zh or key, type=AttributeType(type), created_at=at, **more
         )
-        audit.record(action="attribute.created", by=by, at=at, on=made, detail={"key": key, "type": type})
+        audit.record(action="attribute.create", by=by, at=at, on=made, detail={"key": key, "type": type})
     return made
 
 
@@ -127,7 +128,7 @@ def ensure(keys: Iterable[str], *, by: User | None, at: datetime) -> list[Attrib
     order = [k for k in known() if k in wanted - there]
     added = Attribute.objects.bulk_create(Attribute(created_at=at, **_columns(known()[key])) for key in order)
     for attribute in added:
-        audit.record(action="attribute.created", by=by, at=at, on=attribute, detail={"key": attribute.key})
+        audit.record(action="attribute.create", by=by, at=at, on=attribute, detail={"key": attribute.key})
     return added
 
 
@@ -142,6 +143,11 @@ def refresh_branches() -> None:
         for branch in Branch.objects.order_by("code")
     ]
     Attribute.objects.filter(key="branch").update(choices=choices)
+
+
+def choice_label(choice: dict[str, str]) -> str:
+    """Return a choice's word in the active language."""
+    return in_language(choice.get("label_zh", ""), choice.get("label_en", "")) or choice["value"]
 
 
 def add_choices(key: str, values: Iterable[str]) -> None:
@@ -161,4 +167,4 @@ def retire(*, attribute: Attribute, by: User, at: datetime) -> None:
     with transaction.atomic():
         if not Attribute.objects.in_use().filter(pk=attribute.pk).update(retired_at=at):
             raise UserError(_("“%(label)s” is out of use already.") % {"label": attribute.label})
-        audit.record(action="attribute.retired", by=by, at=at, on=attribute, detail={"key": attribute.key})
+        audit.record(action="attribute.retire", by=by, at=at, on=attribute, detail={"key": attribute.key})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import require
 from jobs import work as jobs
-from jobs.models import Job
+from jobs.models import Job, JobState
 from marketing.lib import days
 from marketing.lib.errors import MoveRefused, UserError
 from warehouse import running
@@ -27,6 +27,7 @@ from warehouse.models import Feed, FeedKind, FeedRun, FeedRunState
 
 TASK = "warehouse.tasks.run_feed"
 SHOWN = 5
+KEPT_UNSTARTED = timedelta(days=3)  # an uploaded file holds names and phones in the clear
 
 
 def kind_of(name: str) -> Any:
@@ -52,7 +53,7 @@ def upload(*, file: BinaryIO | Path, name: str, kind: str, by: User | None, at: 
         _forget(run)
         FeedRun.objects.filter(pk=run.pk).delete()
         raise
-    audit.record(action="feed.uploaded", by=by, at=at, on=run, detail={"kind": kind, "sha256": run.sha256})
+    audit.record(action="feed.upload", by=by, at=at, on=run, detail={"kind": kind, "sha256": run.sha256})
     return run
 
 
@@ -170,7 +171,7 @@ def start(*, run: FeedRun, by: User | None, at: datetime) -> Job:
             task=TASK, argument=run.pk, label=label, by=by, at=at, url=reverse("warehouse:run", args=[run.pk])
         )
         FeedRun.objects.filter(pk=run.pk).update(job=job)
-        audit.record(action="feed.started", by=by, at=at, on=run, detail={"kind": run.kind, "as_of": run.as_of})
+        audit.record(action="feed.start", by=by, at=at, on=run, detail={"kind": run.kind, "as_of": run.as_of})
     return job
 
 
@@ -187,8 +188,35 @@ def discard(*, run: FeedRun, by: User, at: datetime) -> None:
         waiting = FeedRun.objects.filter(pk=run.pk, state=FeedRunState.UPLOADED)
         if not waiting.update(state=FeedRunState.CANCELLED, finished_at=at, path=""):
             raise MoveRefused(_("This file is being loaded already."))
-        audit.record(action="feed.discarded", by=by, at=at, on=run)
+        audit.record(action="feed.discard", by=by, at=at, on=run)
     _forget(run)
+
+
+def cancel(*, run: FeedRun, by: User, at: datetime) -> None:
+    """Stop a run that waits or is at work; nothing of it lands."""
+    require(by, kind_of(run.kind).permission)
+    if run.job is None or not run.job.is_unfinished:
+        raise MoveRefused(_("This file has been loaded already; it cannot be stopped any more."))
+    if run.job.owner_id != by.pk:
+        raise MoveRefused(_("Only %(who)s, who started it, can stop it.") % {"who": run.job.owner or _("the system")})
+    jobs.cancel(job=run.job, by=by)
+    audit.record(action="feed.cancel", by=by, at=at, on=run)
+    if Job.objects.filter(pk=run.job.pk, state=JobState.CANCELLED).exists():
+        _end(run, FeedRunState.CANCELLED)
+
+
+def tidy(*, at: datetime) -> int:
+    """Close runs whose job is over without them, and drop files that nobody started; return how many."""
+    waiting = [FeedRunState.QUEUED, FeedRunState.RUNNING]
+    ended = FeedRun.objects.filter(state__in=waiting, job__state__in=[JobState.CANCELLED, JobState.FAILED])
+    forgotten = FeedRun.objects.filter(state=FeedRunState.UPLOADED, uploaded_at__lt=at - KEPT_UNSTARTED)
+    runs = [*ended.select_related("job"), *forgotten]
+    for run in runs:
+        failed = run.job is not None and run.job.state == JobState.FAILED
+        _end(
+            run, FeedRunState.FAILED if failed else FeedRunState.CANCELLED, run.job.error if failed and run.job else ""
+        )
+    return len(runs)
 
 
 def perform(job: Job, progress: jobs.Progress) -> None:

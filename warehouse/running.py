@@ -176,7 +176,7 @@ def _finish(run: FeedRun, prepared: Prepared, outcome: Outcome, landing: Landing
         "changed": outcome.changed,
         "sha256": run.sha256,
     }
-    audit.record(action="feed.landed", by=run.uploaded_by, at=landing.at, on=run, detail=detail)
+    audit.record(action="feed.land", by=run.uploaded_by, at=landing.at, on=run, detail=detail)
 
 
 def _record(run: FeedRun, state: str, outcome: Outcome, at: datetime, error: str = "") -> None:
@@ -219,7 +219,7 @@ def _repeat(run: FeedRun, same: FeedRun, at: datetime) -> Outcome:
     )
     with transaction.atomic():
         _record(run, FeedRunState.DONE, outcome, at)
-        audit.record(action="feed.repeated", by=run.uploaded_by, at=at, on=run, detail={"same_as": same.pk})
+        audit.record(action="feed.repeat", by=run.uploaded_by, at=at, on=run, detail={"same_as": same.pk})
     return outcome
 
 

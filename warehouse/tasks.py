@@ -14,5 +14,6 @@ def run_feed(job_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Remove partition files that nobody reads any more."""
+    """Remove partition files that nobody reads any more, and uploaded files that nobody started."""
     store.sweep(at=days.now())
+    imports.tidy(at=days.now())

@@ -130,7 +130,8 @@ def _identify(landing: Landing, brings: list[str]) -> None:
     landing.db.execute(
         f"CREATE OR REPLACE TABLE known_people AS SELECT g.line, g.customer_no AS number, {', '.join(picked)}, "
         f"c.id AS known, c.content AS was, left({keyed(said)}, 32) AS content, "
-        "c.branch_id AS old_branch_id, c.branch AS old_branch FROM good g LEFT JOIN customers c ON c.code = g.customer_no",
+        "c.branch_id AS old_branch_id, c.branch AS old_branch "
+        "FROM good g LEFT JOIN customers c ON c.code = g.customer_no",
         pads(),
     )
     landing.advance(0.1)
