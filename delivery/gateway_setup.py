@@ -1,4 +1,4 @@
-"""Set up ways out: the demo's sandbox."""
+"""Set up ways out, and open or shut them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accounts.permissions import require
 from customers.models import Channel
 from delivery.models import Gateway
 from marketing.lib import crypto
-from marketing.lib.errors import UserError
+from marketing.lib.errors import MoveRefused, UserError
 
 SANDBOX = "sandbox"
 
@@ -34,3 +34,15 @@ def sandbox_gateway(*, by: User, at: datetime) -> Gateway:
     gateway, made = Gateway.objects.update_or_create(code=SANDBOX, defaults=fields)
     audit.record(action="gateway.sandbox", by=by, at=at, on=gateway, detail={"url": gateway.url, "made": made})
     return gateway
+
+
+@transaction.atomic
+def switch(*, gateway: Gateway, active: bool, by: User, at: datetime) -> Gateway:
+    """Open or shut a way out by hand; what is due waits while it is shut. Opening also ends the breaker's pause."""
+    require(by, "delivery.gateways")
+    healthy = {"failures": 0, "closed_until": None} if active else {}
+    moved = Gateway.objects.filter(pk=gateway.pk, is_active=not active).update(is_active=active, **healthy)
+    if moved != 1:
+        raise MoveRefused(_("The gateway has been switched already. Reload the page."))
+    audit.record(action="gateway.open" if active else "gateway.shut", by=by, at=at, on=gateway)
+    return Gateway.objects.get(pk=gateway.pk)

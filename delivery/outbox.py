@@ -8,26 +8,35 @@ batch's `claimed_at` is the claim's token: a worker that wakes up after its leas
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit
-from campaigns import schedule
+from accounts.models import AuditEntry, User
+from accounts.permissions import require
+from campaigns import content, schedule
 from campaigns.approval import approved_hash_matches
-from campaigns.models import Campaign
+from campaigns.models import Campaign, ContactPolicy, Variant
+from customers.models import Suppression
 from delivery import breaker, policy
-from delivery.gateways import Refused, Result, Unclear
+from delivery.gateways import Outgoing, Refused, Result, Unclear
 from delivery.models import Batch, Gateway
 from delivery.parcels import Claimed, Parcel
-from marketing.lib.errors import MoveRefused
+from delivery.wire import Outcome, Wire
+from delivery.wording import Wording
+from marketing.lib import crypto
+from marketing.lib.errors import MoveRefused, UserError
 
 log = logging.getLogger(__name__)
 
 MARGIN = timedelta(seconds=30)  # a lease outlives the call it covers by this much
+TESTS_PER_HOUR = 10
 AHEAD = timedelta(seconds=1)  # slots are given away no further ahead than this
 
 
@@ -205,7 +214,7 @@ WHERE m.id = said.id AND (m.state = 'submitting' AND batch.claimed_at = %(token)
 """
 
 
-def record(*, parcel: Parcel, outcome: Sequence[Result] | Refused | Unclear, at: datetime) -> Counter[str]:
+def record(*, parcel: Parcel, outcome: Outcome, at: datetime) -> Counter[str]:
     """Write down what the gateway said about a parcel, let go of the batch, and count the messages by what they became.
 
     `outcome` is a result per message, or what became of the call as a whole.
@@ -220,7 +229,7 @@ def record(*, parcel: Parcel, outcome: Sequence[Result] | Refused | Unclear, at:
     return Counter(result.state for result in results)
 
 
-def _per_message(parcel: Parcel, outcome: Sequence[Result] | Refused | Unclear) -> list[Result]:
+def _per_message(parcel: Parcel, outcome: Outcome) -> list[Result]:
     if isinstance(outcome, Refused):
         return [Result(m.id, "planned", outcome.code) for m in parcel.outgoing]
     if isinstance(outcome, Unclear):
@@ -251,9 +260,7 @@ def _write(parcel: Parcel, results: Sequence[Result], *, again: datetime, at: da
         )
 
 
-def _stop_if_told(
-    claimed: Claimed, outcome: Sequence[Result] | Refused | Unclear, results: Sequence[Result], at: datetime
-) -> None:
+def _stop_if_told(claimed: Claimed, outcome: Outcome, results: Sequence[Result], at: datetime) -> None:
     """Pause the campaign on a code that would meet every further message too."""
     code = next((r.code for r in results if r.state in ("failed", "planned") and Refused(r.code).stops), "")
     if code:
@@ -283,3 +290,81 @@ def sweep_leases(*, at: datetime) -> int:
     if lost:
         audit.record(action="delivery.lost_worker", by=None, at=at, detail={"batches": len(batches), "messages": lost})
     return lost
+
+
+# -- a test to oneself --------------------------------------------------------------------------------------------
+
+
+def test_send(*, campaign: Campaign, to_phone: str, by: User, at: datetime) -> Result:
+    """Send a campaign's text once, marked as a test, to a number that somebody of the bank typed.
+
+    It is no contact of a customer, so the ledger has no row of it; the audit trail has, without the number. A number
+    whose owner opted out gets no test either. Raises UserError with what to do where it cannot be sent or is unclear.
+    """
+    require(by, "campaigns.edit")
+    current = Campaign.objects.visible_to(by).select_related("product").get(pk=campaign.pk)
+    variant = Variant.objects.filter(step__campaign=current).order_by("step__number", "label").first()
+    if variant is None or not variant.text:
+        raise UserError(_("The campaign has no text yet. Write one and send the test again."))
+    channel = variant.step.channel
+    number = _test_number(to_phone, channel)
+    _refuse_many(by, at)
+    gateway = Gateway.objects.filter(channel=channel, is_active=True).order_by("pk").first()
+    if gateway is None:
+        raise UserError(_("No gateway is set up for this channel. Ask an administrator; nothing was sent."))
+    text = _test_text(current, variant, channel)
+    audit.record(action="delivery.test_send", by=by, at=at, on=current, detail={"gateway": gateway.code})
+    message = Outgoing(f"test-{secrets.token_hex(8)}", number, text)
+    try:
+        with Wire(gateway, clock=lambda: at) as wire:
+            outcome = wire.send_one(message, key=message.id)
+    except Refused as refusal:
+        outcome = refusal
+    return _tell(outcome)
+
+
+test_send.__test__ = False  # type: ignore[attr-defined]  # its name looks like a test's
+
+
+def _test_number(typed: str, channel: str) -> str:
+    try:
+        number = crypto.normalise_phone(typed)
+    except crypto.PhoneError as error:
+        sentence = _("This is not a mobile number. Type 11 digits, such as 13800000000.")
+        raise UserError(sentence, fields={"to_phone": sentence}) from error
+    if Suppression.objects.filter(channel=channel, customer__phone_index=crypto.blind_index(number)).exists():
+        raise UserError(_("The owner of this number opted out, so it gets no test either. Use another number."))
+    return number
+
+
+def _refuse_many(by: User, at: datetime) -> None:
+    recent = AuditEntry.objects.filter(action="delivery.test_send", actor=by, at__gt=at - timedelta(hours=1))
+    if recent.count() >= TESTS_PER_HOUR:
+        raise UserError(
+            _("You have sent %(most)s tests within the hour. Wait a while; nothing was sent.")
+            % {"most": TESTS_PER_HOUR}
+        )
+
+
+def _test_text(campaign: Campaign, variant: Variant, channel: str) -> str:
+    """Word the text with the names of its values: a customer's facts do not go to a colleague's phone."""
+    policy_ = ContactPolicy.objects.filter(channel=channel).first()
+    if policy_ is None:
+        raise UserError(_("There is no contact policy for this channel yet. Ask compliance to set it up."))
+    try:
+        wording = Wording(variant=variant, campaign=campaign, policy=policy_)
+        return wording.text({name: name for name in wording.names}, mark="（测试）")
+    except content.TextError as error:
+        raise UserError(str(error)) from error
+    except content.MissingValue as missing:
+        raise UserError(str(missing)) from missing
+
+
+def _tell(outcome: Outcome) -> Result:
+    if isinstance(outcome, Refused):
+        raise UserError(_("The gateway did not take the message (%(code)s). Try again later.") % {"code": outcome.code})
+    if isinstance(outcome, Unclear) or outcome[0].state == "unknown":
+        raise UserError(_("The gateway gave no clear answer. The test may still arrive; wait before sending another."))
+    if outcome[0].state != "accepted":
+        raise UserError(_("The gateway refused the number (%(code)s).") % {"code": outcome[0].code})
+    return outcome[0]

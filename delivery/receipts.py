@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from accounts import audit
+from accounts.models import User
 from delivery.gateways import Reply, Report
 from delivery.models import Gateway
 from marketing.lib import crypto
@@ -118,8 +120,9 @@ ON CONFLICT (gateway_id, event_key) DO NOTHING
 """
 
 _SUPPRESS = """
-INSERT INTO customers_suppression (customer_id, channel, reason, at)
-SELECT id, %(channel)s, 'reply', %(at)s FROM customers_customer WHERE phone_index = ANY(%(phones)s) ORDER BY id
+INSERT INTO customers_suppression (customer_id, channel, reason, at, by_id)
+SELECT id, %(channel)s, %(reason)s, %(at)s, %(by)s FROM customers_customer
+WHERE phone_index = ANY(%(phones)s) ORDER BY id
 ON CONFLICT (customer_id, channel) DO NOTHING
 """
 
@@ -135,6 +138,27 @@ FROM mine WHERE m.id = mine.id AND m.state IN ('planned', 'held')
 
 
 @transaction.atomic
+def suppress(*, phones: Sequence[bytes], channel: str, reason: str, by: User | None, at: datetime) -> int:
+    """Suppress every customer behind the numbers for ever and take back what has not left; return how many messages.
+
+    `phones` are blind indexes. Asking again changes nothing.
+    """
+    if not phones:
+        return 0
+    arguments: dict[str, Any] = {"phones": list(phones), "channel": channel, "reason": reason, "at": at}
+    arguments["by"] = by.pk if by else None
+    with connection.cursor() as cursor:
+        cursor.execute(_SUPPRESS, arguments)
+        new = cursor.rowcount
+        cursor.execute(_TAKE_BACK, arguments)
+        taken_back = cursor.rowcount
+    if new:
+        detail = {"channel": channel, "reason": reason, "customers": new, "messages": taken_back}
+        audit.record(action="delivery.opt_out", by=by, at=at, detail=detail)
+    return taken_back
+
+
+@transaction.atomic
 def take_inbound(*, gateway: Gateway, replies: Sequence[Reply], at: datetime) -> int:
     """Keep replies once each; a stop word suppresses every customer behind the number.
 
@@ -144,11 +168,8 @@ def take_inbound(*, gateway: Gateway, replies: Sequence[Reply], at: datetime) ->
     rows = [(reply, crypto.blind_index(_e164(reply.phone)), is_stop(reply.text)) for reply in replies]
     rows.sort(key=lambda row: row[0].event)
     stops = sorted({phone for _reply, phone, stop in rows if stop})
-    arguments: dict[str, Any] = {"phones": stops, "channel": gateway.channel, "at": at}
+    taken_back = suppress(phones=stops, channel=gateway.channel, reason="reply", by=None, at=at)
     with connection.cursor() as cursor:
-        cursor.execute(_SUPPRESS, arguments)
-        cursor.execute(_TAKE_BACK, arguments)
-        taken_back = cursor.rowcount
         cursor.execute(
             _INBOUND,
             {

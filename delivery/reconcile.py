@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from delivery.gateways import Answer, Refused, Unclear, kind_of
 from delivery.models import Gateway, Message, MessageState
-from delivery.sender import Wire
+from delivery.wire import Wire
 
 log = logging.getLogger(__name__)
 

@@ -36,9 +36,13 @@ class Wording:
     def needs_name(self) -> bool:
         return any(piece.is_name and piece.text in SALUTATIONS for piece in self.pieces)
 
-    def text(self, facts: Mapping[str, str], name: str | None = None) -> str:
+    @property
+    def names(self) -> list[str]:
+        return [piece.text for piece in self.pieces if piece.is_name]
+
+    def text(self, facts: Mapping[str, str], name: str | None = None, *, mark: str = "") -> str:
         """Return the whole message for a person; raise content.MissingValue where a value is not there."""
-        body = "".join(self._value(p.text, facts, name) if p.is_name else p.text for p in self.pieces)
+        body = mark + "".join(self._value(p.text, facts, name) if p.is_name else p.text for p in self.pieces)
         return content.compose(self.policy.signature, body, self.policy.opt_out_text)
 
     def _value(self, key: str, facts: Mapping[str, str], name: str | None) -> str:

@@ -14,6 +14,7 @@ from delivery import outbox, parcels, policy, reconcile, sender
 from delivery.gateways import NotSent, Refused, Result, Unclear
 from delivery.gateways.http import result
 from delivery.models import Batch, Gateway, Message
+from delivery.wire import Wire
 from tests.conftest import NOW
 from tests.delivery.conftest import Process, World, leases, states
 
@@ -201,7 +202,7 @@ def test_pause_resume_and_cancel_in_the_middle(sending: World, sandbox: Process)
 def finish(world: World, claimed: parcels.Claimed) -> None:
     """Send and record a claim by hand."""
     [parcel] = parcels.word([claimed])
-    with sender.Wire(world.fresh(), clock=lambda: LATER) as wire:
+    with Wire(world.fresh(), clock=lambda: LATER) as wire:
         outcome = wire.submit(parcel).result()
     outbox.record(parcel=parcel, outcome=outcome, at=LATER)
 
@@ -238,7 +239,7 @@ def test_a_worker_that_wakes_up_after_its_lease_sends_nothing(sending: World, sa
     run = sending.planned(3)
     [claimed] = outbox.claim(gateway=sending.fresh(), at=LATER)
     [parcel] = parcels.word([claimed])
-    with sender.Wire(sending.fresh(), clock=lambda: claimed.lease_until) as wire:
+    with Wire(sending.fresh(), clock=lambda: claimed.lease_until) as wire:
         outcome = wire.submit(parcel).result()
     assert isinstance(outcome, NotSent)
     assert sandbox.accepted(run) == {}
