@@ -11,6 +11,7 @@ from marketing.embedded import throwaway
 
 BIN = Path(sys.executable).parent
 MANAGE = [sys.executable, "manage.py"]
+SHOWN = 60  # the last lines of a check that failed
 # Longest first: two run at a time.
 CHECKS: dict[str, list[str | Path]] = {
     "types": [BIN / "mypy", "."],
@@ -44,11 +45,11 @@ def main() -> int:
 
 
 def run(name: str, env: dict[str, str]) -> bool:
-    """Run one check and report it; its words are shown only when it fails."""
+    """Run one check and report it; the end of its words is shown when it fails."""
     began = time.monotonic()
     done = subprocess.run(CHECKS[name], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     good = done.returncode == 0
-    words = "" if good else f"\n{done.stdout.rstrip()}\n"
+    words = "" if good else "\n" + "\n".join(done.stdout.rstrip().splitlines()[-SHOWN:]) + "\n"
     sys.stdout.write(f"{'ok' if good else 'FAILED':>6}  {name:<16} {time.monotonic() - began:5.1f} s{words}\n")
     sys.stdout.flush()
     return good
