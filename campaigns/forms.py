@@ -27,13 +27,18 @@ TABS: dict[str, tuple[Any, frozenset[str]]] = {
 SORTS = {"name": "name", "changed": "changed_at", "time": "scheduled_at", "budget": "budget"}
 
 
+def searched(query: Any) -> str:
+    """Return what was typed into a search box, without what a database cannot hold."""
+    return str(query.get("q", "")).replace("\x00", "").strip()[:80]
+
+
 class ListFilter:
     """The filters of the campaign list, as they stand in the URL; an unknown value filters nothing."""
 
     def __init__(self, query: Any) -> None:
         self.tab = query.get("tab", "") if query.get("tab", "") in TABS else ""
-        self.text = query.get("q", "").strip()[:80]
-        self.product = query.get("product", "")
+        self.text = searched(query)
+        self.product = query.get("product", "").replace("\x00", "")
         self.mine = query.get("mine") == "1"
         self.sort = query.get("sort", "-changed")
 
@@ -57,7 +62,7 @@ class ListFilter:
 
 class BasicsForm(forms.Form):
     name = forms.CharField(
-        label=_("Name"),
+        label=_("Campaign name"),
         max_length=80,
         widget=forms.TextInput(attrs={"autofocus": True, "placeholder": _("Home-improvement loan, run 2")}),
     )

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from accounts.models import AuditEntry
 from accounts.permissions import has, permission
 from campaigns import approval, preview, status
+from campaigns.forms import searched
 from campaigns.models import Approval, Arm, Campaign, ContactPolicy, Decision, Reason, Run, Target
 from campaigns.views import PER_PAGE, find, person
 from marketing.lib import days
@@ -119,12 +120,12 @@ def targets(request: HttpRequest, pk: int) -> HttpResponse:
         rows = rows.filter(arm=arm)
     if reason in Reason.values:
         rows = rows.filter(reason=reason)
-    if number := request.GET.get("q", "").strip()[:32]:
+    if number := searched(request.GET):
         rows = rows.filter(customer__number__startswith=number)
     context |= {
-        "page_obj": Paginator(rows.select_related("customer__branch", "variant").order_by("pk"), PER_PAGE).get_page(
-            request.GET.get("page")
-        ),
+        "page_obj": Paginator(
+            rows.select_related("customer__branch", "variant").order_by("customer_id"), PER_PAGE
+        ).get_page(request.GET.get("page")),
         "split": _split(run, None),
         "arm": arm,
         "reason": reason,

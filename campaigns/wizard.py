@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import time, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -117,7 +118,8 @@ def _content_form(request: HttpRequest, campaign: Campaign) -> Form:
 
 def _schedule_form(request: HttpRequest, campaign: Campaign) -> Form:
     planned = campaign.scheduled_at
-    local = f"{days.local(planned):%Y-%m-%dT%H:%M}" if planned else ""
+    proposed = planned or days.at_bank(days.day_of(days.now()) + timedelta(days=1), time(9, 30))
+    local = f"{days.local(proposed):%Y-%m-%dT%H:%M}"
     drafted = campaign.state == CampaignState.DRAFT and planned is None and not campaign.approvals.exists()
     return ScheduleForm(
         request.POST or None, initial={"when": "time" if planned or drafted else "hand", "scheduled_at": local}
