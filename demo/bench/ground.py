@@ -15,12 +15,12 @@ from accounts.models import Department, Role, User
 from campaigns import approval, editing, schedule
 from campaigns.models import Campaign, Run
 from customers.models import Channel, Customer, Product
+from delivery import planner
+from delivery.models import Gateway
 from demo import history, office
 from demo.bank import Plan, write_bank
 from demo.bench.database import settle
 from demo.stories import LOAN_TEXT, condition, every
-from delivery import planner
-from delivery.models import Gateway
 from marketing.lib import crypto
 from segments import editing as segment_editing
 from warehouse import imports

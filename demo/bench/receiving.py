@@ -21,7 +21,7 @@ WINDOW = 5_000  # receipts overtake each other about this far
 
 
 def races(ground: Ground) -> Iterator[Race]:
-    """Yield the race over a receipt for every message; each post is read, kept and committed by itself on both sides."""
+    """Yield the race over a receipt for every message; both sides keep and commit each post by itself."""
     messages = ground.planned
     keep(
         "bench_kept",

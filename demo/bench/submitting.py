@@ -23,7 +23,10 @@ from marketing.lib import days
 AT_ONCE = 4  # calls in flight, as the sender has
 SINGLE_AT_ONCE = 64
 MOST_SINGLE = 20_000  # one call each: enough to tell, and some seconds
-TEXT = "【江州银行】王先生，您有一笔预授信额度58000元可用于装修，年化利率3.6%起（单利），手机银行搜索“装修贷”即可申请，贷款以审批为准。拒收请回复R"
+TEXT = (
+    "【江州银行】王先生，您有一笔预授信额度58000元可用于装修，年化利率3.6%起（单利），"
+    "手机银行搜索“装修贷”即可申请，贷款以审批为准。拒收请回复R"
+)
 
 
 def races(ground: Ground) -> Iterator[Race]:
@@ -48,7 +51,7 @@ def races(ground: Ground) -> Iterator[Race]:
 def _single(ground: Ground, url: str, messages: int) -> Race:
     """Return the race through one-message calls, over as many whole batches as are quick enough."""
     batches = max(1, MOST_SINGLE // ground.gateway.batch_size)
-    some = f"(SELECT id FROM bench_kept_batch ORDER BY id LIMIT {batches})"
+    some = f"(SELECT id FROM bench_kept_batch ORDER BY id LIMIT {batches})"  # noqa: S608
     execute(f"DELETE FROM bench_kept WHERE batch_id NOT IN {some}")  # noqa: S608
     execute(f"DELETE FROM bench_kept_batch WHERE id NOT IN {some}")  # noqa: S608
     _point(ground.gateway, url=url, kind="http_single")
@@ -114,7 +117,8 @@ async def _call(db: Any, web: aiohttp.ClientSession, url: str, ids: Sequence[int
         said = json.loads(await response.read())["results"]
     await db.execute(
         "UPDATE bench_message m SET state = v.state, provider_id = v.provider, parts = v.parts"
-        " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[]) AS v (id, state, provider, parts) WHERE m.id = v.id",
+        " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[]) AS v (id, state, provider, parts)"
+        " WHERE m.id = v.id",
         [
             [int(row["id"]) for row in said],
             [row["status"] for row in said],
