@@ -117,8 +117,8 @@ class Supervisor:
             notify = self.address.rstrip("/")
             self._start(self._django("sandbox", "--port", port, "--notify", notify))
         worker = self._python("worker", "celery", "-A", "marketing.celery", "worker", *CELERY)
-        # A worker whose supervisor was killed must not wait for a broker that is gone too.
-        worker.grace, worker.orphaned = 60, signal.SIGQUIT
+        # Orphaned, a worker that asks politely would wait for a broker that is gone too; its pool ends with it.
+        worker.grace, worker.orphaned = 60, signal.SIGKILL
         self._start(worker)
         schedule = ["--schedule", str(self.data.path / "beat-schedule"), "--pidfile="]
         self._start(self._python("beat", "celery", "-A", "marketing.celery", "beat", "--loglevel", "INFO", *schedule))
