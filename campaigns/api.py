@@ -126,7 +126,7 @@ class CampaignList(ListAPIView[Campaign]):
         given = CampaignIn(data=request.data)
         given.is_valid(raise_exception=True)
         at = days.now()
-        made = editing.create(**_plan(request, given.validated_data), by=request.user, at=at)
+        made = editing.create(**_plan(request, given.validated_data), by=request.user, at=at)  # type: ignore[arg-type]
         if text := given.validated_data.get("text"):
             editing.write(campaign=made, text=text, by=request.user, at=at)  # type: ignore[arg-type]
         return Response(CampaignOut(_visible(request).get(pk=made.pk)).data, status=status.HTTP_201_CREATED)

@@ -86,7 +86,7 @@ def plan_of(campaign: Campaign, text: str | None = None) -> Plan:
     `text` stands in for the saved one.
     """
     step = campaign.steps.order_by("number").first()
-    variant = step and step.variants.first()
+    variant = step.variants.first() if step else None
     if step is None or variant is None or campaign.product is None:
         raise UserError(_("The campaign has no product or no text yet."))
     if text is not None:

@@ -86,7 +86,7 @@ class BasicsForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         products: Any = self.fields["product"]
-        products.queryset = Product.objects.filter(department_id=user.department_id, is_active=True)
+        products.queryset = Product.objects.filter(department=user.department, is_active=True)
         products.label_from_instance = lambda product: product.name
 
 
@@ -111,7 +111,7 @@ class AudienceForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         segments: Any = self.fields["segment"]
-        segments.queryset = Segment.objects.visible_to(user).in_use().filter(department_id=user.department_id)
+        segments.queryset = Segment.objects.visible_to(user).in_use().filter(department=user.department)
 
 
 class ContentForm(forms.Form):

@@ -63,7 +63,7 @@ def _tabs(campaign: Campaign, run: Run | None) -> list[tuple[str, str, str, int 
 
 def parts(audience_: int, treated: int, control: int, excluded: dict[str, int]) -> list[dict[str, Any]]:
     """Return the rows of a split: where everybody went, with the share and what the row is."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"kind": "treated", "label": _("Treated"), "count": treated, "query": "arm=treated"},
         {"kind": "control", "label": _("Control (not contacted)"), "count": control, "query": "arm=control"},
     ]

@@ -99,8 +99,10 @@ def combine(lifts: Iterable[Lift]) -> Lift:
     high = extra + sqrt(sum((_f(lift.extra_high) - _f(lift.extra)) ** 2 for lift in known))
     n = sum(lift.treated_n for lift in known)
     p1, p2 = (sum(lift.treated_n * _f(p) for lift, p in zip(known, rates, strict=True)) / n for rates in _rates(known))
-    counts = (n, *(sum(getattr(lift, name) for lift in known) for name in ("treated_x", "control_n", "control_x")))
-    return Lift(*counts, p1, p2, extra / n, low / n, high / n, extra, low, high)
+    treated_x, control_n, control_x = (
+        sum(getattr(lift, name) for lift in known) for name in ("treated_x", "control_n", "control_x")
+    )
+    return Lift(n, treated_x, control_n, control_x, p1, p2, extra / n, low / n, high / n, extra, low, high)
 
 
 def needed_per_arm(p: float, delta: float, *, level: float = 0.95, power: float = 0.8) -> int:
