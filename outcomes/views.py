@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -38,6 +39,8 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": campaign,
         "shown": shown,
         "chart": lift_chart(shown) if shown else None,
+        "chart_id": f"lift-data-{campaign.pk}",
+        "people_url": f"{reverse('outcomes:conversions')}?campaign={campaign.pk}",
         "may_export": has(request.user, "reports.export"),
     }
     return render(request, "outcomes/_result.html", context)
@@ -87,14 +90,25 @@ def conversions(request: HttpRequest) -> HttpResponse:
     context = {
         "campaign": campaign,
         "step": step,
+        "step_word": _word(step, arm),
         "arm": arm,
-        "steps": lists.STEPS,
+        "arms": [(Arm.TREATED, Arm.TREATED.label), (Arm.CONTROL, Arm.CONTROL.label)],
+        "steps": [
+            (name, results.STEP_WORDS[name] if name != lists.TREATED else _("Everybody")) for name in lists.STEPS
+        ],
+        "kept": [(key, query[key]) for key in ("campaign", "department", "from", "to") if query.get(key)],
         "number": number,
         "page_obj": page,
         "rows": lists.rows(page.object_list),
         "people": targets.order_by().aggregate(people=Count("customer_id", distinct=True))["people"],
     }
     return render(request, "outcomes/conversions.html", context)
+
+
+def _word(step: str, arm: str) -> str:
+    if step == lists.TREATED:
+        return str(Arm(arm).label) if arm else _("Treated and control")
+    return str(results.STEP_WORDS[step])
 
 
 def _runs(request: HttpRequest, campaign: Campaign | None) -> QuerySet[Run]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from campaigns.models import Arm, Campaign, Reason, Run, Target
@@ -22,6 +24,18 @@ from warehouse.models import Attribute, AttributeType
 
 NOT_SHOWN = frozenset({"customer_id", "branch_id"})
 MOST_EVENTS = 200
+SOURCES = {
+    "branch_form": gettext_lazy("form signed at the branch"),
+    "app_setting": gettext_lazy("setting in the app"),
+    "call_center": gettext_lazy("recorded call"),
+    "web_form": gettext_lazy("form on the website"),
+}
+SUPPRESSED_BY = {
+    "reply": gettext_lazy("answered a message with stop"),
+    "complaint": gettext_lazy("complained"),
+    "staff": gettext_lazy("noted by staff"),
+    "gateway": gettext_lazy("reported by the gateway"),
+}
 BEGUN = ("running", "paused", "finished", "cancelled")
 
 
@@ -33,6 +47,13 @@ class Fact:
     value: Any
     kind: str
     unit: str
+
+    @property
+    def places(self) -> int:
+        """As many decimals as the number needs: a count none, a rate up to four."""
+        if not isinstance(self.value, float | Decimal) or self.value == int(self.value):
+            return 0
+        return min(len(f"{self.value:.4f}".rstrip("0").partition(".")[2]), 4)
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,16 @@ class ChannelConsent:
     suppression: Suppression | None
     allowed: bool
 
+    @property
+    def source_word(self) -> str:
+        source = self.current.source if self.current else ""
+        return str(SOURCES.get(source, source))
+
+    @property
+    def suppression_word(self) -> str:
+        reason = self.suppression.reason if self.suppression else ""
+        return str(SUPPRESSED_BY.get(reason, reason))
+
 
 def consents(customer: Customer, *, at: datetime) -> list[ChannelConsent]:
     """Return every channel with the evidence of its consent."""
@@ -107,6 +138,17 @@ class Event:
     kind: str
     on: Any
     foreign: bool = False  # another department's campaign: what happened is shown, its name is not
+
+    @property
+    def is_message(self) -> bool:
+        return self.kind.startswith("message_")
+
+    @property
+    def detail(self) -> str:
+        """How a consent was got, why a suppression was set."""
+        if self.kind in ("granted", "refused"):
+            return str(SOURCES.get(self.on.source, self.on.source))
+        return str(SUPPRESSED_BY.get(self.on.reason, self.on.reason)) if self.kind == "suppressed" else ""
 
 
 def timeline(customer: Customer, user: User) -> list[Event]:

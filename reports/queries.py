@@ -204,6 +204,29 @@ class Dashboard:
         return self.reached / self.base if self.base else None
 
     @property
+    def coverage_figure(self) -> float | None:
+        """The coverage in percent, as the strip writes it."""
+        return None if self.coverage is None else self.coverage * 100
+
+    @property
+    def extra_margin(self) -> float | None:
+        """Half the width of the interval of the extra conversions."""
+        lift = self.total.lift
+        return None if lift.extra_low is None or lift.extra_high is None else (lift.extra_high - lift.extra_low) / 2
+
+    @property
+    def launch_hours(self) -> float | None:
+        return self.to_launch.total_seconds() / 3600 if self.to_launch else None
+
+    @property
+    def weeks_treated(self) -> float:
+        return sum(week.treated for week in self.weeks)
+
+    @property
+    def weeks_anyway(self) -> float:
+        return sum(week.anyway for week in self.weeks)
+
+    @property
     def coverage_change(self) -> float | None:
         return (self.reached - self.reached_before) / self.base if self.base and self.reached_before else None
 

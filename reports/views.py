@@ -9,6 +9,8 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Department, User
@@ -50,6 +52,7 @@ def today(request: HttpRequest) -> HttpResponse:
     alerts = today_page.alerts(user, at=at)
     context = _running(user, at) | {
         "at": at,
+        "weekday": date_format(days.local(at), "l"),
         "waiting": today_page.waiting(user, at=at),
         "submitted": today_page.submitted(user, at=at),
         "may_approve": has(user, "campaigns.approve"),
@@ -119,11 +122,19 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "d": found,
         "page_obj": page,
         "chart": charts.weekly(found.weeks),
+        "people_url": _people_url(question),
         "quarters": _recent(periods.QUARTER, 5),
         "months": _recent(periods.MONTH, 4),
         "may_export": has(user, "reports.export"),
     }
     return render(request, "reports/dashboard.html", context)
+
+
+def _people_url(question: Asked) -> str:
+    """Where the counts of the dashboard lead: the customers of the campaigns launched on these days."""
+    whose = f"&department={question.department.code}" if question.department else ""
+    period = question.period
+    return f"{reverse('outcomes:conversions')}?from={period.first}&to={period.last}{whose}"
 
 
 def ordered(rows: list[queries.CampaignRow], sort: str) -> list[queries.CampaignRow]:
