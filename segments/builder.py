@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import get_language, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from .fields import ARITY, OPERATORS, Arity, Catalogue, Field, FieldType, Words
@@ -92,8 +92,9 @@ class Line:
         return len(self.path) < DEEPEST - 1
 
     @property
-    def chosen_labels(self) -> list[Label]:
-        return [option.label for option in self.options if option.chosen]
+    def chosen_text(self) -> str:
+        comma = pgettext("between the values of a list", ", ")
+        return comma.join(str(option.label) for option in self.options if option.chosen)
 
 
 def lines(tree: Tree, catalogue: Catalogue, fresh: Path | None = None) -> Line:
