@@ -129,7 +129,8 @@ def count(request: HttpRequest) -> HttpResponse:
     """Return size, sentence, waterfall and each line's effect or problem for the rule as it is typed."""
     typed = tree.read(request.POST)
     told = live.answer(typed, _user(request))
-    root = builder.mark(builder.lines(typed, catalogue()), told.problems)
+    # A rule that was not begun yet has no mistake; the card of the number says what to do first.
+    root = builder.mark(builder.lines(typed, catalogue()), told.problems if typed["items"] else [])
     told_lines = [(line, told.effects.get(line.path)) for line in builder.flat(root)]
     context = {"answer": told, "lines": told_lines, "is_empty": not typed["items"]}
     return trigger_client_event(render(request, "segments/_live.html", context), "counted", after="swap")

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Department, User
 
@@ -17,8 +18,8 @@ from .models import Segment, SegmentQuerySet
 class SegmentForm(forms.Form):
     """Name, note and, for roles that serve the whole bank, the department a new segment is for."""
 
-    name = forms.CharField(label=_("Name"), max_length=LONGEST_NAME)
-    note = forms.CharField(label=_("Note"), max_length=LONGEST_NOTE, required=False)
+    name = forms.CharField(label=pgettext_lazy("of a segment", "Name"), max_length=LONGEST_NAME)
+    note = forms.CharField(label=pgettext_lazy("of a segment", "Note"), max_length=LONGEST_NOTE, required=False)
     department = forms.ModelChoiceField(Department.objects.all(), label=_("Department"), empty_label=None)
 
     def __init__(self, *args: Any, user: User, segment: Segment | None = None, **kwargs: Any) -> None:

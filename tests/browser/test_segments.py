@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from segments.editing import create_segment
 from segments.models import Segment
-from tests.segments.conftest import attributes, people, publish  # noqa: F401 - fixtures
+from tests.conftest import NOW
+from tests.segments.conftest import attributes, condition, people, publish, rule_of  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,3 +110,18 @@ def test_an_older_answer_is_never_shown_after_a_newer_one(page: Page):
         assert "Target" in str(gone) or "Route" in str(gone)
     page.wait_for_timeout(700)
     expect(count).to_have_text("5")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (375, 812)])
+def test_nothing_serious_stands_in_the_way(page: Page, cast, live_server, size):
+    rule = rule_of(condition("age", "between", [25, 55]), {"op": "none", "items": [condition("job", "in", ["doctor"])]})
+    made = create_segment(name="青年", rule=rule, by=cast.marketer, at=NOW)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for path in ("", f"{made.pk}/", f"{made.pk}/edit/", f"{made.pk}/members/"):
+        page.goto(f"{live_server.url}/segments/{path}", wait_until="networkidle")
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (rule["id"], rule["nodes"][0]["html"]) for rule in found if rule["impact"] in ("serious", "critical")
+        ]
+        assert not serious, path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
