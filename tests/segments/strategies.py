@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from segments.fields import ARITY, OPERATORS, Arity, FieldType
@@ -9,6 +10,10 @@ from segments.rules import Condition, Group
 from tests.segments.catalogue import CATALOGUE, FIELDS
 
 AS_OF = date(2026, 10, 31)
+# A busy machine is no finding about a rule; the fixtures of the database connection do not change between examples.
+PATIENT = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=60
+)
 NASTY = [
     "江州银行",
     "'; DROP TABLE customers; --",

@@ -6,14 +6,14 @@ from datetime import date
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segments.compiler import members, predicate
 from segments.rules import Condition, Group, dump, parse, restore
 from tests.segments.catalogue import CATALOGUE, FIELDS
 from tests.segments.naive import selects
-from tests.segments.strategies import AS_OF, NASTY, ROWS, RULES
+from tests.segments.strategies import AS_OF, NASTY, PATIENT, ROWS, RULES
 
 ARROW = {
     "age": pa.int32(),
@@ -54,7 +54,7 @@ def selected(duckdb, rule, rows, as_of=AS_OF):
     return sorted(duckdb.to_pyarrow(members(rule, table, as_of))["customer_id"].to_pylist())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@PATIENT
 @given(rules=st.lists(RULES, min_size=1, max_size=4), rows=ROWS)
 def test_agrees_with_the_plain_meaning(duckdb, rules, rows):
     table = table_of(duckdb, rows)
@@ -77,7 +77,7 @@ def test_a_comparison_with_the_unknown_does_not_hold(duckdb):
 
 
 @given(rule=RULES)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@PATIENT
 def test_a_restored_rule_means_what_the_parsed_one_does(duckdb, rule):
     table = table_of(duckdb, [customer()])
     restored = restore(json.loads(json.dumps(dump(rule))))

@@ -19,7 +19,7 @@ from segments.rules import (
     rule_hash,
 )
 from tests.segments.catalogue import CATALOGUE
-from tests.segments.strategies import RULES
+from tests.segments.strategies import PATIENT, RULES
 
 
 def rule_of(*items, op="all"):
@@ -41,6 +41,7 @@ def problem(*args):
     return sentence
 
 
+@PATIENT
 @given(RULES)
 def test_parse_of_dump_is_the_rule_itself(rule):
     through_json = json.loads(json.dumps(dump(rule)))

@@ -6,7 +6,7 @@ from hypothesis import given
 from segments.rules import Condition, Group, attributes
 from segments.wording import Span, phrase, plain, sentence
 from tests.segments.catalogue import CATALOGUE
-from tests.segments.strategies import RULES
+from tests.segments.strategies import PATIENT, RULES
 
 RULE = Group(
     "all",
@@ -71,6 +71,7 @@ def test_a_rule_of_none_speaks_of_everybody_else():
     assert plain(sentence(rule, CATALOGUE, "zh-hans")) == "全部客户，不含当前逾期为“是”的客户。"
 
 
+@PATIENT
 @given(RULES)
 def test_every_rule_has_a_sentence_that_names_each_attribute(rule):
     for language in ("zh-hans", "en"):
