@@ -260,9 +260,8 @@ def split(request: HttpRequest, pk: int) -> HttpResponse:
     except UserError as error:
         return render(request, "_note.html", {"kind": "warn", "text": str(error)})
     rows = pages.parts(today.audience, today.treated, today.control, today.excluded)
-    return render(
-        request, "campaigns/_split.html", {"split": rows, "total": today.audience, "as_of": today.as_of, "today": today}
-    )
+    context = {"split": rows, "total": today.audience, "as_of": today.as_of, "today": today}
+    return render(request, "campaigns/_split.html", context | {"slim": request.GET.get("slim") == "1"})
 
 
 @permission("campaigns.view")
