@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.utils.translation import override
 
 from campaigns import editing
 from campaigns.models import Campaign, ContactPolicy
@@ -21,6 +23,13 @@ from warehouse.models import Attribute
 
 TEXT = "{{称呼}}，装修贷可申请，年化利率{{年化利率}}，预批额度{{预批额度}}元，贷款以审批为准。"
 RULE = {"op": "all", "items": [{"attribute": "aum", "op": "ge", "value": 0}]}
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Sentences are held to their English wording; the bank's own language is Chinese."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture
