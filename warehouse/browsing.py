@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.permissions import has, permission
 from accounts.requests import StaffRequest
+from marketing import figures
 from marketing.lib import days
 from warehouse import catalogue, engine, profile
 from warehouse.models import Attribute, AttributeType
@@ -69,11 +70,19 @@ def attribute(request: StaffRequest, key: str) -> HttpResponse:
 
 
 def _bars(attribute: Attribute, measured: profile.Profile) -> list[tuple[str, int]]:
-    """Return the bars under the words of the reader's language."""
+    """Return the bars under the words of the reader's language; figures stand for the beginning of their step."""
+    if attribute.type in profile.NUMERIC:
+        return [(_figure(attribute, float(label)), count) for label, count in measured.bars]
     words = {"true": _("yes"), "false": _("no")}
     if attribute.type == AttributeType.CHOICE:
         words = {choice["value"]: catalogue.choice_label(choice) for choice in attribute.choices}
     return [(words.get(label, label), count) for label, count in measured.bars]
+
+
+def _figure(attribute: Attribute, value: float) -> str:
+    if attribute.type == AttributeType.MONEY:
+        return figures.money(value)
+    return figures.num(value, 0 if abs(value) >= 100 else 1)
 
 
 def _chart(attribute: Attribute, measured: profile.Profile) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -23,12 +24,17 @@ from marketing.lib.labels import in_language
 from warehouse.models import Attribute, AttributeType, Sensitivity
 
 RESERVED = frozenset({"customer_id", "branch_id", "as_of"})
-PRIVATE = frozenset(
-    {"name", "phone", "mobile", "customer_no", "customer_number", "id_number", "id_no", "email", "address"}
+# Names of columns that name a person: the warehouse holds none of it, whatever a column is called in the file.
+PRIVATE = re.compile(
+    r"^(customer_|client_|full_|first_|last_)?name$|surname|(^|_)(phone|mobile|tel|telephone|e?mail|passport|wechat)(_|$)"
+    r"|(^|_)address(_|$)"
+    r"|customer_(no|number)|(^|_)id_?(no|number|card)|(account|card)_(no|number)"
+    r"|姓名|手机|电话|身份证|证件|护照|邮箱|邮件|地址|住址|微信|卡号|账号|客户号|客户编号"
 )
 
 CALL_ONLY = _("It is known only after the call, so a rule or a model that used it would look into the future.")
 OUTCOME_ONLY = _("It is the outcome itself; load outcomes as an openings file instead.")
+PERSONAL = _("It is personal data, which is never kept as an attribute.")
 REFUSED = {
     "duration": CALL_ONLY,
     "call_duration": CALL_ONLY,
@@ -86,31 +92,35 @@ def guess(column: str) -> str:
 
 def refusal(column: str) -> str:
     """Return why a column may not become an attribute, or the empty text."""
+    if PRIVATE.search(normal(column)):
+        return str(PERSONAL)
     return str(REFUSED.get(normal(column), ""))
 
 
 def key_for(column: str) -> str:
-    """Return a key for a new attribute made from the column's name; a Chinese name needs one typed in."""
-    return slugify(normal(column)).replace("-", "_")[:60]
+    """Return a key for a new attribute made from the column's name; of a Chinese name a short, lasting digest."""
+    key = slugify(normal(column)).replace("-", "_")[:60]
+    if re.fullmatch(r"[a-z][a-z0-9_]*", key) and normal(column).isascii():
+        return key
+    return "c_" + hashlib.sha256(normal(column).encode()).hexdigest()[:8]
 
 
-def check_key(key: str) -> None:
-    """Raise UserError unless the key may name a column of the warehouse, which holds no personal data."""
+def check_key(key: str, *labels: str) -> None:
+    """Raise UserError unless the key, under these labels, may name a column of the warehouse: no personal data."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", key):
         raise UserError(_("Use small Latin letters, digits and underscores for the key, beginning with a letter."))
     if key in RESERVED:
         raise UserError(_("“%(key)s” is used by the system; choose another key.") % {"key": key})
-    if key in PRIVATE:
-        raise UserError(_("“%(key)s” is personal data, which is never kept as an attribute.") % {"key": key})
-    if reason := refusal(key):
-        raise UserError(_("“%(key)s” cannot be an attribute. %(reason)s") % {"key": key, "reason": reason})
+    for name in (key, *labels):
+        if reason := refusal(name):
+            raise UserError(_("“%(key)s” cannot be an attribute. %(reason)s") % {"key": name, "reason": reason})
 
 
 def create(*, key: str, label_zh: str, type: str, by: User | None, at: datetime, **more: Any) -> Attribute:
     """Add an attribute; `more` takes label_en, group_zh, group_en, unit, choices, sensitivity, owner."""
     if by is not None:
         require(by, "feeds.load")
-    check_key(key)
+    check_key(key, label_zh, more.get("label_en", ""))
     if Attribute.objects.filter(key=key).exists():
         raise UserError(_("There is an attribute “%(key)s” already; map the column to it.") % {"key": key})
     with transaction.atomic():

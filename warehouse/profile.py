@@ -32,6 +32,11 @@ class Profile:
         return self.filled / self.rows if self.rows else 0.0
 
     @property
+    def share_of_first(self) -> float:
+        """Return the first bar's share of the filled ones: of a yes / no attribute, the yes."""
+        return self.bars[0][1] / self.filled if self.bars and self.filled else 0.0
+
+    @property
     def heights(self) -> list[int]:
         return [count for _label, count in self.bars]
 
@@ -93,7 +98,7 @@ def _profile(key: str, kind: str, choices: tuple[str, ...], first: dict[str, Any
     labels: list[str] = []
     if kind in NUMERIC and _spread(key, first):
         low, high = first[f"{key}__low"], first[f"{key}__high"]
-        labels = [f"{low + (high - low) * n / BINS:.4g}" for n in range(BINS)]
+        labels = [str(low + (high - low) * n / BINS) for n in range(BINS)]
     elif kind == AttributeType.CHOICE:
         labels = list(choices)
     elif kind == AttributeType.BOOLEAN:

@@ -34,6 +34,7 @@ REASONS = {
     ),
     "code": gettext_lazy("Only letters, digits, dots, dashes and underscores make a number or code, 32 at most."),
     "formula": gettext_lazy("The cell holds a formula, which a spreadsheet would run. Export values only."),
+    "personal": gettext_lazy("The text holds a phone or identity number, which is never kept as an attribute."),
     "long": gettext_lazy("The text is longer than 200 characters."),
     "unknown_branch": gettext_lazy(
         "The bank has no branch %(value)s. Load the branches file first, or correct the number."

@@ -92,8 +92,8 @@ def _landing(
     attributes = list(plan.attributes.values())
     present = plan.present + [kind.column(name) for name in plan.make if kind.column(name)]
     if "phone" in plan.make:
-        attributes.append(Column("phone_made_up", "boolean", "phone_made_up"))
-        plan.new["phone_made_up"] = {"label_zh": "测试号码", "label_en": "Phone made up", "type": "boolean"}
+        attributes.append(Column("made_up_number", "boolean", "made_up_number"))
+        plan.new["made_up_number"] = {"label_zh": "测试号码", "label_en": "Made-up test number", "type": "boolean"}
     for name in {reference.lookup for reference in kind.references}:
         lookups.load(db, name, work)
     return Landing(

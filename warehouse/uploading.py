@@ -27,7 +27,9 @@ OVERHEAD = 64 * 1024  # boundaries and the other fields of a form
 
 class AsOfForm(forms.Form):
     as_of = forms.DateField(
-        label=_("True for"), widget=forms.DateInput(attrs={"type": "date"}), help_text=_("The day the file describes.")
+        label=_("True for"),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text=_("The day the file describes."),
     )
 
 

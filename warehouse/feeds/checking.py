@@ -17,6 +17,7 @@ UNIT, RECORD = "chr(31)", "chr(30)"
 LONGEST = 200
 WHITE = " \t\r\n\u3000\u00a0"
 FORMULA = "left({v}, 1) IN ('=', '@', '＝', '＠') OR regexp_matches({v}, '^[-+－＋][A-Za-z(=@\"]')"
+PERSONAL = r"(^|\D)1[3-9]\d{9}(\D|$)|(^|\D)\d{17}[\dXx](\D|$)"  # a phone or identity number inside a text
 GROUPED = r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"
 MOBILE = r"^(\+?86|0086)?1\d{10}$"
 FORMATS = "['%Y/%m/%d', '%Y%m%d', '%Y年%m月%d日', '%Y.%m.%d']"
@@ -72,7 +73,7 @@ def _made(plan: Plan, line: str) -> dict[str, str]:
     if "phone" in plan.make:
         prefix = plan.make["phone"].get("prefix", "142")
         made["phone"] = f"{text('+86' + prefix)} || lpad(CAST({line} AS VARCHAR), {11 - len(prefix)}, '0')"
-        made["phone_made_up"] = "true"
+        made["made_up_number"] = "true"
     return made
 
 
@@ -149,7 +150,8 @@ def _faults(column: Column, v: str, value: str) -> list[tuple[str, str]]:
         found.append((f"regexp_matches({v}, '^\\d(\\.\\d+)?[eE]\\+?\\d+$')", "scientific"))
         found.append((f"NOT regexp_matches({v}, '^[\\p{{L}}\\p{{N}}_./-]{{1,32}}$')", "code"))
         return found
-    return [*found, (f"length({v}) > {LONGEST}", "long")]
+    found.append((f"length({v}) > {LONGEST}", "long"))
+    return found if column.personal or column.own else [*found, (f"regexp_matches({v}, {text(PERSONAL)})", "personal")]
 
 
 def shown(column: Column, v: str) -> str:
@@ -160,6 +162,8 @@ def shown(column: Column, v: str) -> str:
         return f"CASE WHEN {scientific} THEN {v} WHEN length({v}) > 8 THEN {outer} ELSE '****' END"
     if column.personal:
         return f"left({v}, 1) || '*'"
+    if not column.own:
+        return f"CASE WHEN regexp_matches({v}, {text(PERSONAL)}) THEN '****' ELSE left({v}, 60) END"
     return f"left({v}, 60)"
 
 
@@ -218,7 +222,7 @@ def _refer(db: duckdb.DuckDBPyConnection, reference: Reference) -> None:
         f"INSERT INTO rejects SELECT line, {text(reference.column)}, {text(reference.reason)}, "
         f"s.\"{reference.column}\", '' "
         f'FROM staged s ANTI JOIN {reference.lookup} l ON l.code = s."{reference.column}" '
-        f'WHERE s."{reference.column}" IS NOT NULL'
+        f"WHERE s.\"{reference.column}\" IS NOT NULL AND NOT contains(problem, 'header_again')"
     )
 
 

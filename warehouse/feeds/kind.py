@@ -34,6 +34,7 @@ class Column:
     choices: dict[str, str] = field(default_factory=dict)
     low: float | None = None
     high: float | None = None
+    own: bool = True  # the kind's own column; False for an attribute, which goes to the warehouse
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from warehouse.models import Attribute, AttributeType
 YES = frozenset({"yes", "y", "true", "t", "1", "是", "有", "√"})
 NO = frozenset({"no", "n", "false", "f", "0", "否", "无", "×"})
 MOST_CHOICES = 24
+PERSONAL_VALUE = re.compile(r"(^|\D)1[3-9]\d{9}(\D|$)|(^|\D)\d{17}[\dXx](\D|$)|@\w+\.\w")
 DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日")
 OPTIONS = frozenset({"columns", "make", "complete", "consents"})
 
@@ -72,9 +73,15 @@ def _guess_one(kind: Kind, name: str, values: list[str], taken: set[str]) -> dic
     if key and key not in taken:
         return {"to": key}
     key = catalogue.key_for(name)
-    if not key or key in taken or key in catalogue.PRIVATE | catalogue.RESERVED or not key[0].isalpha():
+    if key in taken or key in catalogue.RESERVED or _names_people(values):
         return {"to": ""}
     return {"to": key, "new": {"label_zh": name[:80], "label_en": name[:80], "type": infer(values)}}
+
+
+def _names_people(values: list[str]) -> bool:
+    """Return whether a column looks like phone or identity numbers, whatever it is called."""
+    filled = [value for value in values if value.strip()]
+    return bool(filled) and sum(bool(PERSONAL_VALUE.search(value)) for value in filled) * 2 > len(filled)
 
 
 def own_column(kind: Kind, name: str) -> Column | None:
@@ -169,16 +176,20 @@ def _attribute(name: str, key: str, new: dict[str, Any] | None, result: Plan) ->
     there = Attribute.objects.filter(key=key).first()
     if there and there.retired_at:
         raise UserError(_("The attribute “%(label)s” is out of use; leave the column out.") % {"label": there.label})
+    if there and new and (there.type, there.label_zh) != (new.get("type"), new.get("label_zh")):
+        raise UserError(_("There is an attribute “%(key)s” already; choose another key.") % {"key": key})
     known = catalogue.known().get(key)
-    if there is None and known is None:
+    if there is None and (known is None or new):
         return _new_attribute(key, new, result)
     low, high = (known.low, known.high) if known else (None, None)
     kind = there.type if there else known.type  # type: ignore[union-attr]
-    return Column(key, kind, there.label if there else key, low=low, high=high)
+    return Column(key, kind, there.label if there else key, low=low, high=high, own=False)
 
 
 def _new_attribute(key: str, new: dict[str, Any] | None, result: Plan) -> Column:
-    catalogue.check_key(key)
+    if key in catalogue.known():
+        raise UserError(_("There is an attribute “%(key)s” already; choose another key.") % {"key": key})
+    catalogue.check_key(key, *(str((new or {}).get(label) or "") for label in ("label_zh", "label_en")))
     if not new:
         raise UserError(_("There is no attribute “%(key)s” yet; give it a label and a type.") % {"key": key})
     if new.get("type") not in AttributeType.values:
@@ -192,7 +203,7 @@ def _new_attribute(key: str, new: dict[str, Any] | None, result: Plan) -> Column
         "group_en": str(new.get("group_en") or "")[:40],
         "unit": str(new.get("unit") or "")[:20],
     }
-    return Column(key, new["type"], label)
+    return Column(key, new["type"], label, own=False)
 
 
 def _require_complete(kind: Kind, result: Plan, faults: dict[str, str]) -> None:

@@ -8,7 +8,9 @@ import gzip
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -293,7 +295,9 @@ def sample(path: Path, layout: Layout, limit: int = 500) -> list[list[str]]:
         return [list(row) for row in zip(*columns, strict=True)]
     rows = spreadsheets.rows(path) if layout.format == "xlsx" else _head_rows(path, layout)
     next(rows, None)
-    wanted = [row for row, _number in zip(rows, range(limit), strict=False)]
+    wanted = []
+    with suppress(csv.Error):  # a torn cell beyond the header: the run will name its line
+        wanted.extend(islice(rows, limit))
     return [row for row in wanted if len(row) == len(layout.columns)]
 
 
