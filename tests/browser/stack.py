@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,15 +74,16 @@ def running(web: str) -> Iterator[Path]:
         yield logs
 
 
-def wait_for_health(web: str, seconds: float = 60) -> None:
+def wait_for_health(web: str, seconds: float = 180) -> None:
     """Wait until database, broker, worker, beat and warehouse are all reported well."""
-    ends = time.monotonic() + seconds
+    ends, last = time.monotonic() + seconds, ""
     while time.monotonic() < ends:
         try:
-            with urllib.request.urlopen(f"{web}/healthz", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            pass
-        time.sleep(0.3)
-    raise AssertionError("the system did not become healthy")
+            with urllib.request.urlopen(f"{web}/healthz", timeout=10):
+                return
+        except urllib.error.HTTPError as error:
+            last = error.read().decode()
+        except OSError as error:
+            last = str(error)
+        time.sleep(1)
+    raise AssertionError(f"the system did not become healthy: {last}")
