@@ -24,9 +24,9 @@ from campaigns import content, schedule
 from campaigns.approval import approved_hash_matches
 from campaigns.models import Campaign, ContactPolicy, Variant
 from customers.models import Suppression
-from delivery import breaker, policy
+from delivery import arrays, breaker, policy
 from delivery.gateways import Outgoing, Refused, Result, Unclear
-from delivery.models import Batch, Gateway
+from delivery.models import Gateway
 from delivery.parcels import Claimed, Parcel
 from delivery.wire import Outcome, Wire
 from delivery.wording import Wording
@@ -71,7 +71,7 @@ def claim(*, gateway: Gateway, at: datetime, most: int = 4) -> list[Claimed]:
     batches = [row for row in taken if row[1] not in refused]
     if not batches:
         return []
-    going = _gate([row[0] for row in batches], at)
+    going = policy.gate(batches=[row[0] for row in batches], channel=gateway.channel, at=at)
     starts = _pace(gateway, [len(going.get(row[0], ())) for row in batches], at)
     claims = [
         Claimed(
@@ -125,30 +125,6 @@ def _pause(campaign: Campaign, at: datetime, why: str) -> None:
         log.info("campaign %s had been stopped already", campaign.pk)
 
 
-def _gate(batches: list[int], at: datetime) -> dict[int, tuple[int, ...]]:
-    """Lock what is due in the batches, ask the policy, and make what may go `submitting`; ids by batch."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT id, batch_id FROM delivery_message
-               WHERE batch_id = ANY(%s) AND state IN ('planned', 'held') AND due_at <= %s ORDER BY id FOR UPDATE""",
-            [batches, at],
-        )
-        of_batch: dict[int, int] = dict(cursor.fetchall())
-    decided = policy.verdicts(messages=list(of_batch), at=at) if of_batch else []
-    policy.keep_back(decided, at=at)
-    going: dict[int, list[int]] = {}
-    for verdict in decided:
-        if verdict.goes:
-            going.setdefault(of_batch[verdict.message], []).append(verdict.message)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE delivery_message SET state = 'submitting', reason = '', submitted_at = %s, absent_at = NULL
-               WHERE id = ANY(%s)""",
-            [at, [message for ids in going.values() for message in ids]],
-        )
-    return {batch: tuple(ids) for batch, ids in going.items()}
-
-
 def _pace(gateway: Gateway, sizes: list[int], at: datetime) -> list[datetime]:
     """Reserve the gateway's next slots, shared by all workers, and return when each batch may leave."""
     needed = timedelta(seconds=sum(sizes) / gateway.per_second)
@@ -177,8 +153,11 @@ def _lease(claims: Sequence[Claimed]) -> None:
         )
 
 
-def _close(batches: Sequence[int], at: datetime) -> None:
-    """End our hold on batches: finished where nothing of them can go any more, else due when their first message is."""
+def _close(batches: Sequence[int], at: datetime, *, token: datetime | None = None) -> None:
+    """End our hold on batches: finished where nothing of them can go any more, else due when their first message is.
+
+    With a token, only while the claim is still the one that carries it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE delivery_batch b
@@ -187,8 +166,8 @@ def _close(batches: Sequence[int], at: datetime) -> None:
                FROM (SELECT id.id, min(m.due_at) AS due FROM unnest(%(batches)s::bigint[]) AS id
                      LEFT JOIN delivery_message m ON m.batch_id = id.id AND m.state IN ('planned', 'held')
                      GROUP BY id.id) left_over
-               WHERE b.id = left_over.id""",
-            {"batches": list(batches), "at": at},
+               WHERE b.id = left_over.id AND (%(token)s::timestamptz IS NULL OR b.claimed_at = %(token)s)""",
+            {"batches": list(batches), "at": at, "token": token},
         )
 
 
@@ -223,8 +202,7 @@ def record(*, parcel: Parcel, outcome: Outcome, at: datetime) -> Counter[str]:
     with transaction.atomic():
         again = breaker.count(gateway=parcel.claimed.gateway, outcome=outcome, at=at)
         _write(parcel, results, again=again, at=at)
-        if _holds(parcel.claimed):
-            _close([parcel.claimed.batch], at)
+        _close([parcel.claimed.batch], at, token=parcel.claimed.token)
         _stop_if_told(parcel.claimed, outcome, results, at)
     return Counter(result.state for result in results)
 
@@ -237,21 +215,17 @@ def _per_message(parcel: Parcel, outcome: Outcome) -> list[Result]:
     return [Result(r.id, "planned", r.code) if r.state == "refused" else r for r in outcome]
 
 
-def _holds(claimed: Claimed) -> bool:
-    return Batch.objects.filter(pk=claimed.batch, claimed_at=claimed.token, lease_until__isnull=False).exists()
-
-
 def _write(parcel: Parcel, results: Sequence[Result], *, again: datetime, at: datetime) -> None:
     counted = [r.parts or parcel.parts.get(r.id) if r.state in ("accepted", "unknown") else None for r in results]
     with connection.cursor() as cursor:
         cursor.execute(
             _RECORD,
             {
-                "ids": [int(r.id) for r in results],
-                "states": [r.state for r in results],
-                "codes": [r.code[:30] for r in results],
-                "providers": [r.provider_id for r in results],
-                "parts": counted,
+                "ids": arrays.ints(int(r.id) for r in results),
+                "states": arrays.texts(r.state for r in results),
+                "codes": arrays.texts(r.code[:30] for r in results),
+                "providers": arrays.texts(r.provider_id for r in results),
+                "parts": arrays.ints(counted),
                 "batch": parcel.claimed.batch,
                 "token": parcel.claimed.token,
                 "again": again,

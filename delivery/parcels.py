@@ -11,6 +11,7 @@ from django.db import connection
 
 from campaigns import content
 from campaigns.models import ContactPolicy, Variant
+from delivery import arrays
 from delivery.gateways import Outgoing, Result
 from delivery.wording import Wording
 from marketing.lib import crypto
@@ -49,7 +50,7 @@ SELECT m.id, m.batch_id, m.variant_id, target.facts::text, customer.name_sealed,
 FROM delivery_message m
 JOIN campaigns_target target ON target.run_id = m.run_id AND target.customer_id = m.customer_id
 JOIN customers_customer customer ON customer.id = m.customer_id
-WHERE m.id = ANY(%s) ORDER BY m.id
+WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
 """
 
 
@@ -57,7 +58,7 @@ def word(claims: Sequence[Claimed]) -> list[Parcel]:
     """Write the texts and decrypt the numbers of claimed batches; in memory only, between commit and submit."""
     parcels = {claimed.batch: Parcel(claimed, [], {}) for claimed in claims}
     with connection.cursor() as cursor:
-        cursor.execute(_CONTENT, [[message for claimed in claims for message in claimed.messages]])
+        cursor.execute(_CONTENT, [arrays.ints(message for claimed in claims for message in claimed.messages)])
         rows = cursor.fetchall()
     wordings = _wordings({row[2] for row in rows})
     for message, batch, variant, facts, name, phone in rows:

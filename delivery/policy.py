@@ -6,7 +6,6 @@ messages. What cannot be read is not sent: an error here rolls the claim back.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,14 +33,10 @@ class Verdict:
     reason: str
     due_at: datetime
 
-    @property
-    def goes(self) -> bool:
-        return self.state == GO
-
 
 # The reasons stand in the order in which they count, the final ones first: who opted out is not "held until morning".
 _VERDICTS = """
-SELECT m.id, v.state, v.reason, CASE WHEN v.state = 'held' THEN hours.opens ELSE m.due_at END
+SELECT m.id, v.state, v.reason, CASE WHEN v.state = 'held' THEN hours.opens ELSE m.due_at END AS due_at
 FROM delivery_message m
 JOIN campaigns_campaign campaign ON campaign.id = m.campaign_id
 JOIN campaigns_contactpolicy policy ON policy.channel = m.channel
@@ -73,46 +68,56 @@ CROSS JOIN LATERAL (
     END::text[] AS word
 ) judged
 CROSS JOIN LATERAL (SELECT judged.word[1] AS state, judged.word[2] AS reason) v
-WHERE m.id = ANY(%(messages)s)
-ORDER BY m.id
 """
+_ABOUT = _VERDICTS + "WHERE m.id = ANY(%(messages)s) ORDER BY m.id"
+_GATE = f"""
+WITH verdict AS (
+    {_VERDICTS}
+    WHERE m.batch_id = ANY(%(batches)s) AND m.state IN ('planned', 'held') AND m.due_at <= %(at)s
+)
+UPDATE delivery_message m
+SET state = verdict.state, reason = verdict.reason, due_at = verdict.due_at, absent_at = NULL,
+    submitted_at = CASE WHEN verdict.state = 'submitting' THEN %(at)s::timestamptz END,
+    settled_at = CASE WHEN verdict.state IN ('excluded', 'expired', 'cancelled') THEN %(at)s::timestamptz END
+FROM verdict
+WHERE m.id = verdict.id AND m.state IN ('planned', 'held')
+RETURNING m.batch_id, m.id, m.state
+"""  # noqa: S608 - no outside text
 
 
 def verdicts(*, messages: Sequence[int], at: datetime) -> list[Verdict]:
-    """Decide about messages that have not left; raise NoPolicy or the database's error where it cannot be decided."""
+    """Tell what would become of messages at the instant; nothing is changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOUT, _arguments(at) | {"messages": list(messages)})
+        return [Verdict(*row) for row in cursor.fetchall()]
+
+
+def gate(*, batches: Sequence[int], channel: str, at: datetime) -> dict[int, list[int]]:
+    """Let what is due in the batches go or keep it back, in one statement; return what goes, by batch.
+
+    What goes is `submitting` afterwards, the rest has its state and reason. Raises NoPolicy, or the database's error,
+    where it cannot be decided: then nothing goes.
+    """
+    arguments = _arguments(at)
+    if channel not in arguments["channels"]:
+        raise NoPolicy(f"there is no contact policy for {channel}")
+    going: dict[int, list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_GATE, arguments | {"batches": list(batches)})
+        for batch, message, state in cursor.fetchall():
+            if state == GO:
+                going.setdefault(batch, []).append(message)
+    return going
+
+
+def _arguments(at: datetime) -> dict[str, Any]:
     opens = {policy.channel: first_sending(at, policy) for policy in ContactPolicy.objects.all()}
-    arguments: dict[str, Any] = {
-        "messages": list(messages),
+    return {
         "at": at,
         "channels": list(opens),
         "openings": list(opens.values()),
         "contacts": [str(state) for state in CONTACT_STATES],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_VERDICTS, arguments)
-        decided = [Verdict(*row) for row in cursor.fetchall()]
-    if len(decided) != len(set(messages)):
-        raise NoPolicy(f"{len(set(messages)) - len(decided)} messages have no contact policy")
-    return decided
-
-
-_APPLY = """
-UPDATE delivery_message m
-SET state = v.state, reason = v.reason, due_at = v.due_at,
-    settled_at = CASE WHEN v.state IN ('excluded', 'expired', 'cancelled') THEN %s END
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[]) AS v (id, state, reason, due_at)
-WHERE m.id = v.id AND m.state IN ('planned', 'held')
-"""
-
-
-def keep_back(decided: Sequence[Verdict], *, at: datetime) -> Counter[str]:
-    """Write down what became of the messages that do not go, and count them by reason."""
-    back = [v for v in decided if not v.goes]
-    if back:
-        with connection.cursor() as cursor:
-            columns = [[getattr(v, name) for v in back] for name in ("message", "state", "reason", "due_at")]
-            cursor.execute(_APPLY, [at, *columns])
-    return Counter(v.reason for v in back)
 
 
 def settle_over(*, at: datetime) -> int:

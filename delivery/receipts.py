@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from accounts import audit
 from accounts.models import User
+from delivery import arrays
 from delivery.gateways import Reply, Report
 from delivery.models import Gateway
 from marketing.lib import crypto
@@ -71,11 +72,11 @@ def take_receipts(*, gateway: Gateway, reports: Sequence[Report], at: datetime) 
         cursor.execute(
             _RECEIPTS,
             {
-                "events": [r.event for r in rows],
-                "ids": [_reference(r.id) for r in rows],
-                "outcomes": [r.outcome for r in rows],
-                "codes": [r.code for r in rows],
-                "ats": [r.at for r in rows],
+                "events": arrays.texts(r.event for r in rows),
+                "ids": arrays.ints(_reference(r.id) for r in rows),
+                "outcomes": arrays.texts(r.outcome for r in rows),
+                "codes": arrays.texts(r.code for r in rows),
+                "ats": arrays.instants(r.at for r in rows),
                 "gateway": gateway.pk,
                 "received": at,
             },

@@ -10,7 +10,7 @@ from campaigns.models import Campaign, ContactPolicy, Variant
 
 SALUTATIONS = frozenset(content.BUILT_IN["salutation"])
 
-# Facts repeat (amounts, months, yes and no); names do not and are not kept.
+# Facts and salutations (王女士) repeat; whole names do not and are not kept.
 _usable = lru_cache(maxsize=50_000)(content.usable)
 
 
@@ -24,6 +24,7 @@ class Wording:
         product = campaign.product
         self.pieces = content.parse(variant.text)
         self.policy = policy
+        self.needs_name = any(piece.is_name and piece.text in SALUTATIONS for piece in self.pieces)
         self.product = {
             name: value
             for name, value in content.built_in_values(
@@ -31,10 +32,6 @@ class Wording:
             ).items()
             if name not in SALUTATIONS
         }
-
-    @property
-    def needs_name(self) -> bool:
-        return any(piece.is_name and piece.text in SALUTATIONS for piece in self.pieces)
 
     @property
     def names(self) -> list[str]:
@@ -47,7 +44,7 @@ class Wording:
 
     def _value(self, key: str, facts: Mapping[str, str], name: str | None) -> str:
         if key in SALUTATIONS:
-            value = content.usable(content.salutation(name, facts.get("gender")))
+            value = _usable(content.salutation(name, facts.get("gender")))
         else:
             value = _usable(self.product.get(key) or facts.get(key))
         if value is None:

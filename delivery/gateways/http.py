@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from django.conf import settings
 
+from delivery import arrays
 from delivery.gateways import (
     Answer,
     BadReport,
@@ -70,7 +71,7 @@ class Batched:
     def parse_inbound(self, raw: bytes) -> list[Reply]:
         """Read a body of replies; raise BadReport where it is anything else."""
         return [
-            Reply(_text(row, "event", 80), _text(row, "phone", 32), _text(row, "text", 1000), _instant(row))
+            Reply(_text(row, "event", 80), _text(row, "phone", 32), _said(row, "text", 1000), _instant(row))
             for row in _rows(raw, "inbound")
         ]
 
@@ -147,7 +148,10 @@ def _understood(status: int, headers: Mapping[str, str], raw: bytes) -> dict[str
         return answer
     refusal = answer.get("error")
     if (400 <= status < 500 or status == 503) and isinstance(refusal, dict) and isinstance(refusal.get("code"), str):
-        raise Refused(refusal["code"], retry_after=_seconds(refusal.get("retry_after", headers.get("Retry-After"))))
+        raise Refused(
+            arrays.storable(refusal["code"]),
+            retry_after=_seconds(refusal.get("retry_after", headers.get("Retry-After"))),
+        )
     raise Unclear(f"http_{status}")
 
 
@@ -160,7 +164,7 @@ def result(id: str, row: dict[str, Any] | None) -> Result:
     """Read what an answer says about a message; anything not said plainly is unknown."""
     if row is None:
         return Result(id, "unknown", "not_answered")
-    code, provider_id, parts = str(row.get("code") or "")[:30], str(row.get("provider_id") or "")[:64], row.get("parts")
+    code, provider_id, parts = _said(row, "code", 30), _said(row, "provider_id", 64), row.get("parts")
     counted = parts if type(parts) is int and 0 < parts < 100 else None
     if row.get("status") == "accepted":
         return Result(id, "accepted", "", provider_id, counted)
@@ -169,12 +173,16 @@ def result(id: str, row: dict[str, Any] | None) -> Result:
     return Result(id, "unknown", "rubbish")
 
 
+def _said(row: dict[str, Any], name: str, most: int) -> str:
+    return arrays.storable(str(row.get(name) or ""))[:most]
+
+
 def _answer(row: dict[str, Any]) -> Answer | None:
     state = row.get("status")
     if not isinstance(state, str) or state not in OUTCOMES | {"absent"}:
         return None
     plain = result(str(row.get("id")), row | {"status": "accepted"})
-    return Answer(plain.id, state, str(row.get("code") or "")[:30], plain.provider_id, plain.parts)
+    return Answer(plain.id, state, _said(row, "code", 30), plain.provider_id, plain.parts)
 
 
 def _dicts(rows: Any) -> list[dict[str, Any]]:
@@ -197,13 +205,13 @@ def _report(row: dict[str, Any]) -> Report:
     outcome = row.get("status")
     if outcome not in OUTCOMES:
         raise BadReport("status")
-    event, id, code = _text(row, "event", 80), _text(row, "id", 64), str(row.get("code") or "")[:30]
+    event, id, code = _text(row, "event", 80), _text(row, "id", 64), _said(row, "code", 30)
     return Report(event, id, str(outcome), code, _instant(row))
 
 
 def _text(row: dict[str, Any], name: str, most: int) -> str:
     value = row.get(name)
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not value or arrays.storable(value) != value:
         raise BadReport(name)
     return value[:most]
 

@@ -196,10 +196,12 @@ def test_where_the_policy_cannot_be_read_nothing_goes(world: World) -> None:
 
 def test_without_a_contact_policy_nothing_goes(world: World) -> None:
     run = world.planned(2)
-    ids = list(run.messages.values_list("id", flat=True))
+    batches = list(run.batches.values_list("id", flat=True))
     ContactPolicy.objects.all().delete()
     with pytest.raises(policy.NoPolicy):
-        policy.verdicts(messages=ids, at=LATER)
+        policy.gate(batches=batches, channel="sms", at=LATER)
+    assert claim(world) == [], "and the wording is not what was approved"
+    assert states(run) == {"planned": 2}
 
 
 def test_a_closed_gateway_is_left_alone(world: World) -> None:

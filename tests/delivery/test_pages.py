@@ -51,7 +51,10 @@ def mixed(world: World):
 def test_the_card_splits_the_messages_and_the_sum_is_checked(world: World, mixed) -> None:
     response = fragment(world.cast.marketer).get(reverse("delivery:run_progress", args=[mixed.pk]))
     page = response.content.decode()
-    counts = [int(n.replace(",", "")) for n in re.findall(r'<td class="num">\s*(?:<a[^>]*>)?\s*([\d,]+)\s*(?:</a>)?\s*</td>', page)]
+    counts = [
+        int(n.replace(",", ""))
+        for n in re.findall(r'<td class="num">\s*(?:<a[^>]*>)?\s*([\d,]+)\s*(?:</a>)?\s*</td>', page)
+    ]
     assert counts[-1] == 60 == sum(counts[:-1])
     assert sorted(counts[:-1]) == [1, 2, 3, 4, 5, 15, 30]
     assert "= treated customers" in page or "= 触达组" in page

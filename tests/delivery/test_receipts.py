@@ -276,6 +276,14 @@ def test_rubbish_is_refused_in_one_piece(accepted: list[Message], body: object) 
     assert states(accepted[0].run) == {"accepted": 4}
 
 
+def test_a_reply_without_words_holds_up_no_other(world: World) -> None:
+    run = world.planned(1)
+    stop = {"event": "i1", "phone": "14200000000", "text": "T", "at": LATER.isoformat()}
+    odd = [stop | {"event": "i2", "text": ""}, stop | {"event": "i3", "text": "\ud83d"}]
+    assert post("inbound", {"inbound": [*odd, stop]}).status_code == 200
+    assert states(run) == {"excluded:suppressed": 1}
+
+
 def test_what_is_not_json_is_refused(world: World) -> None:
     assert post("receipts", None, raw=b"\xff<xml/>").status_code == 400
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -284,6 +286,16 @@ def test_what_an_answer_does_not_say_plainly_is_unknown() -> None:
     assert result("1", {"status": "yes"}) == Result("1", "unknown", "rubbish")
     assert result("1", {"status": "refused", "code": "blacklisted"}) == Result("1", "failed", "blacklisted")
     assert result("1", {"status": "accepted", "parts": "many"}) == Result("1", "accepted")
+    unstorable = {"status": "accepted", "provider_id": 'p\0"\\\ud800{},', "parts": True}
+    assert result("1", unstorable) == Result("1", "accepted", provider_id='p"\\{},')
+
+
+def test_what_a_gateway_writes_is_stored_as_it_stands(world: World) -> None:
+    run = world.planned(1)
+    [parcel] = parcels.word(outbox.claim(gateway=world.fresh(), at=LATER))
+    odd = "\"a\\b{c},NULL'"
+    outbox.record(parcel=parcel, outcome=[Result(parcel.outgoing[0].id, "accepted", provider_id=odd)], at=LATER)
+    assert run.messages.get().provider_id == odd
 
 
 def test_an_opt_out_between_plan_and_send_reaches_nobody(sending: World, sandbox: Process) -> None:
@@ -293,3 +305,15 @@ def test_an_opt_out_between_plan_and_send_reaches_nobody(sending: World, sandbox
     assert states(run) == {"accepted": 9, "excluded:suppressed": 1}
     lost = run.messages.get(state="excluded")
     assert str(lost.pk) not in sandbox.accepted(run)
+
+
+def test_nothing_but_the_outbox_and_the_sender_submits() -> None:
+    """Rule 1: no other code path sends."""
+    root = Path(outbox.__file__).parents[1]
+    used = {
+        str(path.relative_to(root))
+        for room in ("delivery", "campaigns", "customers", "outcomes", "reports", "demo", "marketing")
+        for path in (root / room).rglob("*.py")
+        if re.search(r"\.(submit|send_one)\(", path.read_text())
+    }
+    assert used == {"delivery/outbox.py", "delivery/sender.py", "delivery/wire.py"}
