@@ -43,8 +43,8 @@ COLOURS = {
     MessageState.UNKNOWN: "c4",
     MessageState.PLANNED: "c-baseline",
     MessageState.HELD: "warn-solid",
-    MessageState.EXCLUDED: "c2",
-    MessageState.EXPIRED: "c6",
+    MessageState.EXCLUDED: "c6",
+    MessageState.EXPIRED: "c-control",
     MessageState.CANCELLED: "c-control",
 }
 

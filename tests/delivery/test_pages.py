@@ -64,7 +64,7 @@ def test_the_card_splits_the_messages_and_the_sum_is_checked(world: World, mixed
 def test_a_missing_message_shows(world: World, mixed) -> None:
     mixed.messages.first().delete()
     page = fragment(world.cast.marketer).get(reverse("delivery:run_progress", args=[mixed.pk])).content.decode()
-    assert 'class="cap bad"' in page
+    assert 'class="cap pad bad"' in page
 
 
 @pytest.mark.parametrize("ended", ["finished", "cancelled"])
