@@ -153,12 +153,15 @@ class Funnel:
 
 def funnel(runs: Iterable[int], result: Result) -> Funnel:
     """Return the funnel of these runs, whose figures are `result`."""
-    stages = attribution.stages(runs)
-    counts = (result.treated.people, result.reached, *stages["treated"])
+    found = attribution.stages(runs)
+    # The last bar is the conversions counted so far, so that it equals every other figure of the page.
+    treated = (*found["treated"][:2], result.treated.converted)
+    control = (*found["control"][:2], result.control.converted)
+    counts = (result.treated.people, result.reached, *treated)
     names = ("treated", "reached", "applied", "approved", "opened")
     shares = [None, *(now / before if before else None for before, now in pairwise(counts))]
     steps = tuple(Step(*parts) for parts in zip(names, counts, shares, strict=True))
-    return Funnel(steps, stages["control"], result.treated.rate, result.control.rate)
+    return Funnel(steps, control, result.treated.rate, result.control.rate)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def lift_chart(shown: CampaignResult) -> dict[str, Any]:
         "est": [lift.estimate for lift in lifts],
         "lo": [lift.low for lift in lifts],
         "hi": [lift.high for lift in lifts],
-        "words": {"est": _("Lift"), "interval": _("95 % interval"), "unit": pgettext("percentage", "points")},
+        "words": {"est": _("Lift"), "interval": _("interval (95 %)"), "unit": pgettext("percentage", "points")},
     }
 
 

@@ -23,6 +23,6 @@ def weekly(weeks: list[Week]) -> dict[str, Any] | None:
         "words": {
             "anyway": _("would have happened anyway"),
             "extra": _("extra"),
-            "interval": _("95 % interval"),
+            "interval": _("interval (95 %)"),
         },
     }

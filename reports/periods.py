@@ -75,8 +75,8 @@ class Period:
     def before_words(self) -> str:
         """What the period before is called in "8.4 % vs …"."""
         if self.kind == QUARTER:
-            return _("vs the quarter before")
-        return _("vs the month before") if self.kind == MONTH else _("vs as many days before")
+            return _("vs Q%(quarter)s") % {"quarter": _quarter(self.previous.first)}
+        return _("vs month before") if self.kind == MONTH else _("vs days before")
 
 
 def this(kind: str, *, today: date) -> Period:

@@ -185,6 +185,8 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
         "why": customer_page.why_all(found, user),
         "askable": customer_page.askable(user)[:100],
         "contacted": customer_page.contacted_within(found, at=at),
+        "may_reveal": has(user, "customers.reveal"),
+        "may_suppress": has(user, "customers.suppress"),
     }
     return render(request, "reports/customer.html", context)
 
