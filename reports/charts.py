@@ -17,7 +17,8 @@ def weekly(weeks: list[Week]) -> dict[str, Any] | None:
         "weeks": [f"{week.monday:%m-%d}" for week in weeks],
         "anyway": [round(max(week.anyway, 0), 1) for week in weeks],
         "extra": [round(week.extra, 1) for week in weeks],
-        "lo": [round(week.low, 1) for week in weeks],
+        # the bar stands on zero, so its whisker ends there; the table has the whole interval
+        "lo": [round(max(week.low, -week.anyway), 1) for week in weeks],
         "hi": [round(week.high, 1) for week in weeks],
         "open": [week.open for week in weeks],
         "words": {
