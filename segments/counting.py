@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from warehouse import engine
 
-from .compiler import predicate
+from .compiler import condition
 from .rules import Problem, Rule, RuleError, walk
 
 
@@ -54,22 +54,18 @@ def count(rule: Rule, user: User) -> Count:
     """Return how many of the customers the user may see the rule selects; nobody is a fine answer."""
     started = time.perf_counter()
     table, as_of = population(user)
-    size = _number(table.filter(selected(rule, table, as_of)))
-    total = _number(table)
+    members = table.filter(selected(rule, table, as_of))
+    size, total = engine.number(members.count()), engine.number(table.count())
     return Count(size, total, as_of, time.perf_counter() - started)
 
 
 def selected(rule: Rule, table: ir.Table, as_of: date) -> ir.BooleanValue:
-    """Return the compiled rule, or refuse it where the published data lacks one of its attributes."""
+    """Return the compiled rule as a filter, or refuse it where the published data lacks one of its attributes."""
     unknown = [
         Problem(path, _("The data of {day} holds no values of this attribute yet.").format(day=as_of.isoformat()))
-        for path, condition in walk(rule)
-        if condition.attribute not in table.columns
+        for path, leaf in walk(rule)
+        if leaf.attribute not in table.columns
     ]
     if unknown:
         raise RuleError(unknown)
-    return predicate(rule, table, as_of)
-
-
-def _number(table: ir.Table) -> int:
-    return int(engine.connection().to_pyarrow(table.count()).as_py())
+    return condition(rule, table, as_of)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segments.compiler import members, predicate
+from segments.compiler import condition, members, predicate
 from segments.rules import Condition, Group, dump, parse, restore
 from tests.segments.catalogue import CATALOGUE, FIELDS
 from tests.segments.naive import selects
@@ -59,10 +59,13 @@ def selected(duckdb, rule, rows, as_of=AS_OF):
 def test_agrees_with_the_plain_meaning(duckdb, rules, rows):
     table = table_of(duckdb, rows)
     columns = {f"rule_{number}": predicate(rule, table, AS_OF) for number, rule in enumerate(rules)}
+    # a filter keeps what is true, and drops null and false alike
+    columns |= {f"kept_{n}": condition(rule, table, AS_OF).fill_null(False) for n, rule in enumerate(rules)}
     answer = duckdb.to_pyarrow(table.select("customer_id", **columns)).sort_by("customer_id").to_pylist()
     for number, rule in enumerate(rules):
         expected = [selects(rule, row, AS_OF) for row in rows]
         assert [line[f"rule_{number}"] for line in answer] == expected, rule
+        assert [line[f"kept_{number}"] for line in answer] == expected, rule
 
 
 def test_none_of_keeps_those_of_whom_nothing_is_known(duckdb):
