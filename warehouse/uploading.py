@@ -25,12 +25,20 @@ NEW = "+"  # no key begins with a plus
 OVERHEAD = 64 * 1024  # boundaries and the other fields of a form
 
 
+DATED = (FeedKind.CUSTOMERS, FeedKind.ATTRIBUTES)  # other rows say themselves when they happened
+
+
 class AsOfForm(forms.Form):
     as_of = forms.DateField(
         label=_("True for"),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text=_("The day the file describes."),
     )
+
+    def __init__(self, kind: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if kind not in DATED:
+            del self.fields["as_of"]
 
 
 @csrf_exempt
@@ -81,7 +89,7 @@ def columns(request: StaffRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(FeedRun, pk=pk)
     if run.state != FeedRunState.UPLOADED:
         return redirect("warehouse:run", run.pk)
-    form = AsOfForm(request.POST or None, initial={"as_of": run.as_of or days.day_of(days.now())})
+    form = AsOfForm(run.kind, request.POST or None, initial={"as_of": run.as_of or days.day_of(days.now())})
     error: UserError | None = None
     if request.method == "POST":
         run.mapping = _read_mapping(request, run)
@@ -100,7 +108,7 @@ def columns(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _start(request: StaffRequest, run: FeedRun, form: AsOfForm) -> HttpResponse:
     at = days.now()
-    imports.configure(run=run, mapping=run.mapping, as_of=form.cleaned_data["as_of"], by=request.user, at=at)
+    imports.configure(run=run, mapping=run.mapping, as_of=form.cleaned_data.get("as_of"), by=request.user, at=at)
     imports.start(run=run, by=request.user, at=at)
     return redirect("warehouse:run", run.pk)
 
@@ -137,7 +145,7 @@ def _columns_context(run: FeedRun, form: AsOfForm, error: UserError | None) -> d
         "known": known,
         "types": AttributeType.choices,
         "takes_attributes": kind.takes_attributes,
-        "dated": run.kind in (FeedKind.CUSTOMERS, FeedKind.ATTRIBUTES),
+        "dated": run.kind in DATED,
         "form": form,
         "error": error,
         "new": NEW,
