@@ -1,11 +1,14 @@
 """Somebody signs in, or learns why not."""
 
+from io import StringIO
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from accounts import people, throttle
-from accounts.models import AuditEntry, RoleGrant, SignInFailure
+from accounts.models import AuditEntry, RoleGrant, SignInFailure, User
 from accounts.permissions import PERMISSIONS, has, require
 from marketing.lib.errors import UserError
 from tests.conftest import NOW
@@ -95,3 +98,17 @@ def test_production_does_not_start_with_demo_users(cast, settings):
         people.refuse_demo_users()
     people.set_active(user=cast.rm, active=False, by=cast.admin, at=NOW)
     people.refuse_demo_users()
+
+
+def test_the_first_administrator_is_appointed_on_the_machine(db, client, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO("correct horse battery\n"))
+    call_command("appoint", "root.admin", "admin", stdout=StringIO())
+    client.post(URL, {"username": "root.admin", "password": "correct horse battery"})
+    assert client.get(reverse("accounts:settings")).status_code == 200
+
+
+def test_a_weak_password_appoints_nobody(db, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO("12345678\n"))
+    with pytest.raises(CommandError):
+        call_command("appoint", "root.admin", "admin", stdout=StringIO())
+    assert not User.objects.exists()
