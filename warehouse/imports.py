@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -245,6 +246,8 @@ def carry_out(run: FeedRun, *, at: datetime, report: running.Report) -> FeedRun:
     run.refresh_from_db()
     if run.state == FeedRunState.FAILED:
         raise UserError(run.error)
+    with suppress(jobs.Cancelled):  # asked too late: it has landed
+        report(run.rows_in, run.rows_in)
     return run
 
 

@@ -17,7 +17,7 @@ from accounts.requests import StaffRequest
 from marketing.lib import days
 from marketing.lib.errors import UserError
 from warehouse import catalogue, imports
-from warehouse.feeds import KINDS, reading
+from warehouse.feeds import KINDS, mapping, reading
 from warehouse.models import Attribute, AttributeType, FeedKind, FeedRun, FeedRunState
 from warehouse.views import ICONS
 
@@ -153,7 +153,8 @@ def _columns_context(run: FeedRun, form: AsOfForm, error: UserError | None) -> d
 
 
 def _column(run: FeedRun, place: int, name: str, error: UserError | None) -> dict[str, Any]:
-    entry = run.mapping["columns"].get(name, {})
+    entry, kind = run.mapping["columns"].get(name, {}), KINDS[run.kind]
+    refusable = kind.takes_attributes and mapping.own_column(kind, name) is None
     return {
         "place": place,
         "name": name,
@@ -161,7 +162,7 @@ def _column(run: FeedRun, place: int, name: str, error: UserError | None) -> dic
         "to": entry.get("to", ""),
         "new": entry.get("new"),
         "key": entry.get("to", "") if entry.get("new") else catalogue.key_for(name),
-        "refused": catalogue.refusal(name) if KINDS[run.kind].takes_attributes else "",
+        "refused": catalogue.refusal(name) if refusable else "",
         "fault": (error.fields.get(name, "") if error else ""),
     }
 

@@ -106,7 +106,7 @@ def infer(values: list[str]) -> str:
         return AttributeType.NUMBER
     if all(_is_date(value) for value in distinct):
         return AttributeType.DATE
-    few = len(distinct) <= min(MOST_CHOICES, max(2, len(filled) // 2))
+    few = len(distinct) <= min(MOST_CHOICES, len(filled) // 2)
     return AttributeType.CHOICE if few and max(map(len, distinct)) <= 40 else AttributeType.TEXT
 
 
@@ -231,7 +231,7 @@ def masked(kind: Kind, name: str, entry: dict[str, Any], values: list[str]) -> l
         return [crypto.mask_name(value) for value in values]
     if own or entry.get("to") in catalogue.known():
         return [value[:40] for value in values]
-    plain = infer(values) in (AttributeType.BOOLEAN, AttributeType.DATE, AttributeType.CHOICE)
+    plain = infer(values) in (AttributeType.BOOLEAN, AttributeType.DATE)
     return [value[:40] if plain or _is_short_number(value) else crypto.mask_name(value[:8]) for value in values]
 
 
