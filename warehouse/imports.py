@@ -125,7 +125,8 @@ def configure(
         require(by, kind.permission)
     layout = reading.Layout(**run.layout["file"])
     _plan(kind, mapping, layout, trusted)
-    run.mapping, run.as_of = mapping, as_of or run.as_of or days.day_of(at)
+    run.mapping = mapping
+    run.as_of = (as_of or run.as_of or days.day_of(at)) if kind.takes_attributes else None  # others say it row by row
     run.layout = run.layout | {"trusted": trusted}
     with transaction.atomic():
         run.feed = _remember(run, layout, by, at)
