@@ -32,6 +32,7 @@ class Gateway(models.Model):
         null=True, help_text="slots up to here are given away: all workers share per_second"
     )
     last_ok_at = models.DateTimeField(null=True)
+    last_receipt_at = models.DateTimeField(null=True, help_text="silence here is an alarm while messages wait")
     last_error = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:
@@ -92,13 +93,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """The ledger: every contact attempt, unique per run, step and customer."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="messages")
+    # Every state a message passes through is written into each index of this, the largest table: a foreign key has an
+    # index of its own only where a query needs one that no other index begins with.
+    run = models.ForeignKey(Run, models.CASCADE, related_name="messages", db_index=False)
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="messages")
-    step = models.ForeignKey(Step, models.PROTECT)
-    variant = models.ForeignKey(Variant, models.PROTECT)
-    customer = models.ForeignKey(Customer, models.DO_NOTHING, db_constraint=False)
+    step = models.ForeignKey(Step, models.PROTECT, db_index=False)
+    variant = models.ForeignKey(Variant, models.PROTECT, db_index=False)
+    customer = models.ForeignKey(Customer, models.DO_NOTHING, db_constraint=False, db_index=False)
     channel = models.CharField(max_length=8, choices=Channel.choices)
-    batch = models.ForeignKey(Batch, models.PROTECT, null=True, related_name="messages")
+    batch = models.ForeignKey(Batch, models.PROTECT, null=True, related_name="messages", db_index=False)
     state = models.CharField(max_length=10, choices=MessageState.choices, default=MessageState.PLANNED)
     reason = models.CharField(max_length=30, blank=True)
     due_at = models.DateTimeField()
@@ -128,7 +131,7 @@ class Message(models.Model):
 class Receipt(models.Model):
     """What a gateway said afterwards, once per event; late, foreign and repeated ones are kept and change nothing."""
 
-    gateway = models.ForeignKey(Gateway, models.PROTECT)
+    gateway = models.ForeignKey(Gateway, models.PROTECT, db_index=False)
     event_key = models.CharField(max_length=80)
     message = models.ForeignKey(Message, models.SET_NULL, null=True, db_constraint=False)
     outcome = models.CharField(max_length=12)
@@ -172,6 +175,10 @@ class Inbound(models.Model):
     class Meta:
         ordering = ["-received_at"]
         constraints = [models.UniqueConstraint(fields=["gateway", "event_key"], name="inbound_once")]
+        indexes = [
+            # the inbox and its count
+            models.Index(fields=["received_at"], name="inbound_waiting", condition=Q(action="inbox", handled_at=None)),
+        ]
 
     def __str__(self) -> str:
         return self.event_key

@@ -66,6 +66,7 @@ CROSS JOIN LATERAL (
         WHEN hours.opens > %(at)s THEN '{held,quiet_hours}'
         ELSE '{submitting,""}'
     END::text[] AS word
+    OFFSET 0  -- judged once per message, not once per column of the verdict
 ) judged
 CROSS JOIN LATERAL (SELECT judged.word[1] AS state, judged.word[2] AS reason) v
 """

@@ -26,6 +26,7 @@ ORDER = [
     MessageState.EXPIRED,
     MessageState.CANCELLED,
 ]
+TOLD_APART = frozenset({MessageState.EXCLUDED, MessageState.HELD})  # states whose reasons are lines of their own
 SENT = frozenset({MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.FAILED, MessageState.UNKNOWN})
 
 
@@ -82,7 +83,7 @@ def of(run: Run, *, at: datetime) -> Progress:
     counted = run.messages.order_by().values_list("state", "reason").annotate(n=Count("id"))
     sums: dict[tuple[str, str], int] = {}
     for state, reason, n in counted:
-        told = reason if state in (MessageState.EXCLUDED, MessageState.HELD) else ""
+        told = reason if state in TOLD_APART else ""
         sums[state, told] = sums.get((state, told), 0) + n
     lines = [Line(state, reason, n) for (state, reason), n in sums.items()]
     lines.sort(key=lambda line: (ORDER.index(MessageState(line.state)), -line.count, line.reason))

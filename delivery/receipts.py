@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from accounts import audit
 from accounts.models import User
@@ -81,7 +82,18 @@ def take_receipts(*, gateway: Gateway, reports: Sequence[Report], at: datetime) 
                 "received": at,
             },
         )
-        return Taken(*cursor.fetchone())
+        taken = Taken(*cursor.fetchone())
+        _heard(cursor, gateway, at)
+    return taken
+
+
+def _heard(cursor: CursorWrapper, gateway: Gateway, at: datetime) -> None:
+    """Note that the gateway reports; one row for all, so at most once a second."""
+    cursor.execute(
+        """UPDATE delivery_gateway SET last_receipt_at = %(at)s
+           WHERE id = %(id)s AND (last_receipt_at IS NULL OR last_receipt_at < %(at)s - interval '1 second')""",
+        {"at": at, "id": gateway.pk},
+    )
 
 
 def _reference(id: str) -> int | None:
