@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import holds
+from campaigns import api as campaigns_api
 from campaigns.models import Campaign
 from marketing.lib import days
 from outcomes import results
@@ -28,16 +30,16 @@ PERIOD = [
 ]
 
 
-class CampaignReport(APIView):
-    """What a campaign brought: both arms, funnel, lift, extra conversions and their worth."""
+class CampaignReport(campaigns_api.CampaignReport):
+    """The sums of the campaign's latest run, and what it brought: both arms, funnel, lift, extra conversions, worth."""
 
     permission_classes = [holds("reports.view")]
 
     @extend_schema(operation_id="campaign_report", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
+        sums = super().get(request, pk).data
         campaign = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
-        shown = results.of_campaign(campaign, at=days.now())
-        return Response({"id": campaign.pk, "name": campaign.name, "state": campaign.state} | _report(shown))
+        return Response({**sums, **_report(results.of_campaign(campaign, at=days.now()))})
 
 
 class DashboardReport(APIView):
@@ -81,7 +83,12 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _arm(arm: ArmFigures) -> dict[str, Any]:
-    return {"people": arm.people, "converted": arm.converted, "rate": arm.rate, "amount": arm.amount}
+    return {"people": arm.people, "converted": arm.converted, "rate": arm.rate, "amount": _yuan(arm.amount)}
+
+
+def _yuan(amount: Decimal | None) -> str | None:
+    """Money as text: a number would lose its decimals on the way."""
+    return None if amount is None else f"{amount:.2f}"
 
 
 def _dashboard(found: Dashboard) -> dict[str, Any]:
@@ -91,11 +98,11 @@ def _dashboard(found: Dashboard) -> dict[str, Any]:
         "as_of": found.as_of,
         "people_reached": found.reached,
         "coverage": found.coverage,
-        "cost": found.cost,
+        "cost": _yuan(found.cost),
         "draft_to_launch_hours": found.to_launch.total_seconds() / 3600 if found.to_launch else None,
         "total": _result(found.total),
         "campaigns": [
-            {"id": row.campaign.pk, "name": row.campaign.name, "state": row.campaign.state, "cost": row.cost}
+            {"id": row.campaign.pk, "name": row.campaign.name, "state": row.campaign.state, "cost": _yuan(row.cost)}
             | _result(row.result)
             for row in found.rows
         ],

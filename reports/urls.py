@@ -10,13 +10,14 @@ urlpatterns = [
     path("today/running/", views.running, name="running"),
     path("customers/<int:pk>/", views.customer, name="customer"),
     path("customers/<int:pk>/why/", views.why, name="why"),
-    path("api/v1/campaigns/<int:pk>/report/", api.CampaignReport.as_view(), name="api_campaign"),
     path("api/v1/dashboard/", api.DashboardReport.as_view(), name="api_dashboard"),
 ]
 
-# Pages that everybody knows by a plain name.
+# Pages that everybody knows by a plain name, and the report of a campaign: the campaigns room answers the same address
+# with the sums alone, so these stand before the rooms' own.
 root_urlpatterns = [
     path("", views.today, name="today"),
     path("search", views.search, name="search"),
     path("healthz", health.healthz, name="healthz"),
+    path("api/v1/campaigns/<int:pk>/report/", api.CampaignReport.as_view(), name="campaign_report"),
 ]
