@@ -8,6 +8,5 @@ from reports.urls import root_urlpatterns
 
 ROOMS = ["accounts", "jobs", "customers", "warehouse", "segments", "campaigns", "delivery", "outcomes", "reports"]
 
-urlpatterns: list[URLPattern | URLResolver] = [path("i18n/", include("django.conf.urls.i18n"))]
+urlpatterns: list[URLPattern | URLResolver] = [path("i18n/", include("django.conf.urls.i18n")), *root_urlpatterns]
 urlpatterns += [path("", include(f"{room}.urls")) for room in ROOMS if find_spec(f"{room}.urls")]
-urlpatterns += root_urlpatterns  # Today, search and health: everybody knows them by a plain name
