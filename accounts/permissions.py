@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
@@ -14,6 +14,7 @@ from accounts.requests import StaffRequest
 M, MG, BM, RM = Role.MARKETER, Role.MANAGER, Role.BRANCH_MANAGER, Role.RM
 AN, CO, AU, AD = Role.ANALYST, Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN
 EVERYONE = frozenset(Role)
+View = Callable[..., HttpResponseBase]
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "today.view": EVERYONE,
@@ -53,12 +54,12 @@ def require(user: User, permission: str) -> None:
         raise PermissionDenied(_("Your role does not allow this. Ask your department manager or an administrator."))
 
 
-def permission(name: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def permission(name: str) -> Callable[[View], View]:
     """Guard a view: signed in, and holding the permission, else 403."""
 
-    def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             require(request.user, name)
             return view(request, *args, **kwargs)
 
