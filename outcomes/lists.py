@@ -84,7 +84,9 @@ def rows(targets: Iterable[Target]) -> list[Row]:
     return [_row(target, customers, arrived, opened) for target in page]
 
 
-def _row(target: Target, customers: dict[Any, Customer], arrived: dict[Any, datetime], opened: dict[Any, Any]) -> Row:
+def _row(
+    target: Target, customers: dict[Any, Customer], arrived: dict[Any, datetime | None], opened: dict[Any, Any]
+) -> Row:
     key = (target.run_id, target.customer_id)
     conversion = opened.get(key)
     return Row(

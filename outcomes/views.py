@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from django.utils.translation import pgettext
 from accounts import audit
 from accounts.models import Department
 from accounts.permissions import has, permission
+from accounts.requests import StaffRequest
 from campaigns.models import Arm, Campaign, Run
 from marketing.lib import days
 from marketing.lib.export import csv_response
@@ -25,13 +26,13 @@ from outcomes.results import CampaignResult, Day
 PER_PAGE = 50
 
 
-def visible_campaign(request: HttpRequest, pk: int) -> Campaign:
-    found = Campaign.objects.visible_to(request.user).select_related("product", "department")  # type: ignore[arg-type]
+def visible_campaign(request: StaffRequest, pk: int) -> Campaign:
+    found = Campaign.objects.visible_to(request.user).select_related("product", "department")
     return get_object_or_404(found, pk=pk)
 
 
 @permission("reports.view")
-def result(request: HttpRequest, pk: int) -> HttpResponse:
+def result(request: StaffRequest, pk: int) -> HttpResponse:
     """Show what a campaign brought, as a fragment of its page."""
     campaign = visible_campaign(request, pk)
     shown = results.of_campaign(campaign, at=days.now())
@@ -59,7 +60,7 @@ def lift_chart(shown: CampaignResult) -> dict[str, Any]:
 
 
 @permission("reports.export")
-def result_days(request: HttpRequest, pk: int) -> HttpResponseBase:
+def result_days(request: StaffRequest, pk: int) -> HttpResponseBase:
     """Download the daily lift of a campaign."""
     campaign = visible_campaign(request, pk)
     at = days.now()
@@ -67,7 +68,7 @@ def result_days(request: HttpRequest, pk: int) -> HttpResponseBase:
     by_day = shown.days if shown else []
     audit.record(
         action="reports.export", by=request.user, at=at, on=campaign, detail={"what": "lift", "rows": len(by_day)}
-    )  # type: ignore[arg-type]
+    )
     header = [_("Day"), _("Treated"), _("Control"), _("Lift"), _("from"), _("to")]
     return csv_response(f"{campaign.name}-lift.csv", header, (_day_row(day) for day in by_day))
 
@@ -77,11 +78,12 @@ def _day_row(day: Day) -> list[Any]:
 
 
 @permission("reports.view")
-def conversions(request: HttpRequest) -> HttpResponse:
+def conversions(request: StaffRequest) -> HttpResponse:
     """List the customers behind a figure: ?campaign= or a department's launches from …to …, ?step=, ?arm=, ?q=."""
     query = request.GET
-    step = query.get("step") if query.get("step") in lists.STEPS else lists.OPENED
-    arm = query.get("arm", "") if query.get("arm") in (Arm.TREATED, Arm.CONTROL) else ""
+    step, arm = query.get("step", ""), query.get("arm", "")
+    step = step if step in lists.STEPS else lists.OPENED
+    arm = arm if arm in (Arm.TREATED, Arm.CONTROL) else ""
     campaign = visible_campaign(request, int(query["campaign"])) if query.get("campaign", "").isdigit() else None
     targets = lists.people_at(_runs(request, campaign), step=step, arm=arm)
     if number := query.get("q", "").strip():
@@ -111,8 +113,8 @@ def _word(step: str, arm: str) -> str:
     return str(results.STEP_WORDS[step])
 
 
-def _runs(request: HttpRequest, campaign: Campaign | None) -> QuerySet[Run]:
-    campaigns = Campaign.objects.visible_to(request.user)  # type: ignore[arg-type]
+def _runs(request: StaffRequest, campaign: Campaign | None) -> QuerySet[Run]:
+    campaigns = Campaign.objects.visible_to(request.user)
     if campaign:
         campaigns = campaigns.filter(pk=campaign.pk)
     if code := request.GET.get("department"):

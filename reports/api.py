@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import holds
+from accounts.models import User
 from campaigns import api as campaigns_api
 from campaigns.models import Campaign
 from marketing.lib import days
@@ -38,7 +39,7 @@ class CampaignReport(campaigns_api.CampaignReport):
     @extend_schema(operation_id="campaign_report", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         sums = super().get(request, pk).data
-        campaign = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
+        campaign = get_object_or_404(Campaign.objects.visible_to(cast(User, request.user)), pk=pk)
         return Response({**sums, **_report(results.of_campaign(campaign, at=days.now()))})
 
 
@@ -49,8 +50,9 @@ class DashboardReport(APIView):
 
     @extend_schema(operation_id="dashboard", parameters=PERIOD, responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        question = asked(request)  # type: ignore[arg-type]
-        found = queries.dashboard(request.user, department=question.department, period=question.period, at=days.now())
+        user = cast(User, request.user)
+        question = asked(user, request.query_params)
+        found = queries.dashboard(user, department=question.department, period=question.period, at=days.now())
         return Response(_dashboard(found))
 
 

@@ -117,7 +117,7 @@ def consents(customer: Customer, *, at: datetime) -> list[ChannelConsent]:
     """Return every channel with the evidence of its consent."""
     answers = list(Consent.objects.filter(customer=customer).order_by("-given_at", "-pk"))
     never = {s.channel: s for s in Suppression.objects.filter(customer=customer)}
-    return [_channel(channel, label, answers, never.get(channel), at) for channel, label in Channel.choices]
+    return [_channel(channel, str(label), answers, never.get(channel), at) for channel, label in Channel.choices]
 
 
 def _channel(
@@ -127,7 +127,7 @@ def _channel(
     current = next((answer for answer in own if answer.replaced_at is None), None)
     expired = current is not None and current.expires_at is not None and current.expires_at <= at
     allowed = current is not None and current.granted and not expired and never is None
-    return ChannelConsent(channel, str(label), current, [a for a in own if a is not current], never, allowed)
+    return ChannelConsent(channel, label, current, [a for a in own if a is not current], never, allowed)
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ def _prices(run: Run) -> dict[str, Decimal]:
 
 def draft_to_launch(runs: Iterable[Run]) -> timedelta | None:
     """Return the median time from a campaign's first draft to its launch."""
-    waits = [run.frozen_at - run.campaign.created_at for run in runs if run.number == 1]
-    return median(waits) if waits else None
+    waits = [(run.frozen_at - run.campaign.created_at).total_seconds() for run in runs if run.number == 1]
+    return timedelta(seconds=median(waits)) if waits else None
 
 
 def channels(campaigns: Iterable[int]) -> dict[int, list[str]]:

@@ -261,9 +261,7 @@ def branch_day(user: User, *, at: datetime) -> BranchDay:
     """Return the contacts and conversions of the branch's customers over the last thirty days."""
     first = day_of(at) - timedelta(days=29)
     start, _end = bounds(first)
-    arrived = Message.objects.filter(
-        customer__branch_id=user.branch_id, state=MessageState.DELIVERED, settled_at__gte=start
-    )
+    arrived = Message.objects.filter(customer__branch=user.branch, state=MessageState.DELIVERED, settled_at__gte=start)
     converted = Conversion.objects.visible_to(user).filter(at__gte=start, arm="treated")
     sums = converted.aggregate(count=Count("pk"), amount=Sum("amount"))
     return BranchDay(

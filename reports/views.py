@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Department, User
 from accounts.permissions import has, permission
+from accounts.requests import StaffRequest
 from campaigns.models import Campaign
 from customers.models import Customer
 from marketing.lib import days
@@ -43,9 +44,9 @@ SORTS: dict[str, Callable[[queries.CampaignRow], Any]] = {
 
 
 @permission("today.view")
-def today(request: HttpRequest) -> HttpResponse:
+def today(request: StaffRequest) -> HttpResponse:
     """Show what needs this person; branch staff see their branch."""
-    user, at = _user(request), days.now()
+    user, at = request.user, days.now()
     if user.is_branch_only:
         return render(request, "reports/today_branch.html", {"day": today_page.branch_day(user, at=at), "at": at})
     finished = today_page.finished(user, at=at)
@@ -68,9 +69,9 @@ def today(request: HttpRequest) -> HttpResponse:
 
 
 @permission("today.view")
-def running(request: HttpRequest) -> HttpResponse:
+def running(request: StaffRequest) -> HttpResponse:
     """Show the live campaigns; the fragment polls itself while something is being sent."""
-    return render(request, "reports/_running.html", _running(_user(request), days.now()))
+    return render(request, "reports/_running.html", _running(request.user, days.now()))
 
 
 def _running(user: User, at: Any) -> dict[str, Any]:
@@ -99,21 +100,20 @@ class Asked:
         return self.period.query + (f"&department={self.department.code}" if self.department and self.choices else "")
 
 
-def asked(request: HttpRequest) -> Asked:
+def asked(user: User, query: Mapping[str, str]) -> Asked:
     """Read the period and, for bank-wide roles, the department; others get their own, whatever they ask for."""
-    user = _user(request)
-    period = periods.parse(request.GET, today=days.day_of(days.now()))
+    period = periods.parse(query, today=days.day_of(days.now()))
     if not user.is_bank_wide:
         return Asked(period, user.department, [])
-    code = request.GET.get("department", "")
+    code = query.get("department", "")
     chosen = get_object_or_404(Department, code=code) if code else None
     return Asked(period, chosen, list(Department.objects.all()))
 
 
 @permission("reports.view")
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: StaffRequest) -> HttpResponse:
     """Show what a department's campaigns of a period brought."""
-    user, at, question = _user(request), days.now(), asked(request)
+    user, at, question = request.user, days.now(), asked(request.user, request.GET)
     found = queries.dashboard(user, department=question.department, period=question.period, at=at)
     rows = ordered(found.rows, request.GET.get("sort", ""))
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
@@ -151,9 +151,9 @@ def _recent(kind: str, many: int) -> list[Period]:
 
 
 @permission("reports.export")
-def dashboard_export(request: HttpRequest) -> HttpResponseBase:
+def dashboard_export(request: StaffRequest) -> HttpResponseBase:
     """Download the dashboard's table."""
-    user, at, question = _user(request), days.now(), asked(request)
+    user, at, question = request.user, days.now(), asked(request.user, request.GET)
     found = queries.dashboard(user, department=question.department, period=question.period, at=at)
     return exports.dashboard(
         found, department=question.department, by=user, at=at, file_format=request.GET.get("format", "")
@@ -161,9 +161,9 @@ def dashboard_export(request: HttpRequest) -> HttpResponseBase:
 
 
 @permission("reports.export")
-def campaign_export(request: HttpRequest, pk: int) -> HttpResponseBase:
+def campaign_export(request: StaffRequest, pk: int) -> HttpResponseBase:
     """Download a campaign's report."""
-    user, at = _user(request), days.now()
+    user, at = request.user, days.now()
     campaign = get_object_or_404(Campaign.objects.visible_to(user), pk=pk)
     shown = results.of_campaign(campaign, at=at)
     return exports.campaign(campaign, shown, by=user, at=at, file_format=request.GET.get("format", ""))
@@ -173,9 +173,9 @@ def campaign_export(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 @permission("customers.view")
-def customer(request: HttpRequest, pk: int) -> HttpResponse:
+def customer(request: StaffRequest, pk: int) -> HttpResponse:
     """Show everything about one customer that the person may see."""
-    user, at = _user(request), days.now()
+    user, at = request.user, days.now()
     found = _customer(request, pk)
     context = {
         "customer": found,
@@ -192,26 +192,26 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @permission("customers.view")
-def why(request: HttpRequest, pk: int) -> HttpResponse:
+def why(request: StaffRequest, pk: int) -> HttpResponse:
     """Answer for one campaign, as a fragment: ?campaign=."""
     found = _customer(request, pk)
     wanted = request.GET.get("campaign", "")
-    campaigns = Campaign.objects.visible_to(_user(request))
+    campaigns = Campaign.objects.visible_to(request.user)
     campaign = get_object_or_404(campaigns, pk=int(wanted) if wanted.isdecimal() else 0)
     return render(request, "reports/_why.html", {"why": customer_page.why(found, campaign)})
 
 
-def _customer(request: HttpRequest, pk: int) -> Customer:
-    return get_object_or_404(Customer.objects.visible_to(_user(request)).select_related("branch", "rm"), pk=pk)
+def _customer(request: StaffRequest, pk: int) -> Customer:
+    return get_object_or_404(Customer.objects.visible_to(request.user).select_related("branch", "rm"), pk=pk)
 
 
 # ── search ───────────────────────────────────────────────────────────────────
 
 
 @permission("today.view")
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: StaffRequest) -> HttpResponse:
     """Find campaigns and segments by name and customers by the beginning of their number."""
-    user, text = _user(request), request.GET.get("q", "").strip()[:100]
+    user, text = request.user, request.GET.get("q", "").strip()[:100]
     context = {
         "text": text,
         "campaigns": _named(Campaign, user, text, "campaigns.view"),
@@ -236,7 +236,3 @@ def _numbered(user: User, text: str) -> list[Customer]:
         return []
     found = Customer.objects.visible_to(user).filter(number__startswith=text)
     return list(found.select_related("branch").order_by("number")[:FOUND])
-
-
-def _user(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]
