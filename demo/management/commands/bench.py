@@ -27,7 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--customers", type=int, default=100_000)
         parser.add_argument("--activity", type=float, default=0, help="rows per customer in the activity files")
-        parser.add_argument("--only", default="", metavar="PREFIX", help="rows whose name begins so")
+        parser.add_argument(
+            "--only", action="append", metavar="PREFIX", help="rows whose name begins so; may be repeated"
+        )
         parser.add_argument(
             "--rounds", type=int, default=LEAST_ROUNDS, help="times each side is run; the median counts"
         )
@@ -50,6 +52,6 @@ class Command(BaseCommand):
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error
-            for row in measured(ground, rounds=options["rounds"], only=options["only"]):
+            for row in measured(ground, rounds=options["rounds"], only=options["only"] or [""]):
                 self.stdout.write(json.dumps(row.as_json(), ensure_ascii=False))
                 self.stdout.flush()
