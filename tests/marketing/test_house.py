@@ -98,3 +98,11 @@ def test_every_recorded_action_has_a_word():
 
     recorded = {m for p in SOURCES for m in re.findall(r'action="([a-z_]+\.[a-z_]+)"', p.read_text())}
     assert recorded - set(ACTIONS) == set()
+
+
+def test_the_tests_that_hold_the_rules_exist():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/rules.md").read_text()))
+    written = {
+        name for p in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", p.read_text())
+    }
+    assert named and named - written == set()
