@@ -81,7 +81,7 @@ def claim(*, gateway: Gateway, at: datetime, most: int = 4) -> list[Claimed]:
             at,
             start,
             start + timedelta(seconds=gateway.timeout_seconds) + MARGIN,
-            going[batch],
+            tuple(going[batch]),
         )
         for (batch, campaign, _size), start in zip(batches, starts, strict=True)
         if batch in going
