@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -39,7 +40,7 @@ def result(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "campaign": campaign,
         "shown": shown,
-        "chart": lift_chart(shown) if shown else None,
+        "chart": json.dumps(lift_chart(shown)) if shown else "",  # as text: htmx drops scripts, data blocks too
         "chart_id": f"lift-data-{campaign.pk}",
         "people_url": f"{reverse('outcomes:conversions')}?campaign={campaign.pk}",
         "may_export": has(request.user, "reports.export"),
