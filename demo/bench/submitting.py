@@ -15,7 +15,7 @@ from django.db import connection
 from delivery import sender
 from delivery.models import Gateway
 from demo.bench import gateway as bare
-from demo.bench.database import column, execute, keep, refill, twin
+from demo.bench.database import column, keep, refill, twin
 from demo.bench.ground import Ground
 from demo.bench.measure import Race, Side
 from marketing.lib import days
@@ -32,7 +32,7 @@ TEXT = (
 def races(ground: Ground) -> Iterator[Race]:
     """Yield both races; the ledger is put back to `planned` before each round."""
     messages = ground.planned
-    keep("bench_kept", "SELECT * FROM delivery_message WHERE state = 'planned' ORDER BY id")
+    keep("bench_kept", "SELECT * FROM delivery_message ORDER BY id")
     keep("bench_kept_batch", "SELECT * FROM delivery_batch ORDER BY id")
     twin("delivery_message", "bench_message")
     with bare.running() as url:
@@ -40,26 +40,26 @@ def races(ground: Ground) -> Iterator[Race]:
         yield Race(
             "submit_batch",
             messages,
-            Side(lambda: _send(ground.gateway, messages), before=_put_back),
+            Side(lambda: _send(ground.gateway, messages), before=lambda: _put_back("bench_kept")),
             Side(_batch_floor(url, ground.gateway.batch_size), before=lambda: refill("bench_message", "bench_kept")),
             target=3.0,
             least_per_s=20_000,
         )
-        yield _single(ground, url, messages)
+        yield _single(ground, url)
+    _put_back("bench_kept")
 
 
-def _single(ground: Ground, url: str, messages: int) -> Race:
+def _single(ground: Ground, url: str) -> Race:
     """Return the race through one-message calls, over as many whole batches as are quick enough."""
     batches = max(1, MOST_SINGLE // ground.gateway.batch_size)
-    some = f"(SELECT id FROM bench_kept_batch ORDER BY id LIMIT {batches})"  # noqa: S608
-    execute(f"DELETE FROM bench_kept WHERE batch_id NOT IN {some}")  # noqa: S608
-    execute(f"DELETE FROM bench_kept_batch WHERE id NOT IN {some}")  # noqa: S608
+    keep("bench_some_batch", f"SELECT * FROM bench_kept_batch ORDER BY id LIMIT {batches}")  # noqa: S608
+    keep("bench_some", "SELECT * FROM bench_kept WHERE batch_id IN (SELECT id FROM bench_some_batch) ORDER BY id")
     _point(ground.gateway, url=url, kind="http_single")
-    ids = column("SELECT id FROM bench_kept ORDER BY id")
+    ids = column("SELECT id FROM bench_some ORDER BY id")
     return Race(
         "submit_single",
         len(ids),
-        Side(lambda: _send(ground.gateway, len(ids)), before=_put_back),
+        Side(lambda: _send(ground.gateway, len(ids)), before=lambda: _put_back("bench_some")),
         Side(lambda: asyncio.run(_post_each(url, ids))),
         target=2.0,
     )
@@ -71,16 +71,16 @@ def _point(gateway: Gateway, **columns: Any) -> None:
     gateway.save(update_fields=list(columns))
 
 
-def _put_back() -> None:
-    refill("delivery_batch", "bench_kept_batch")  # empties the messages with it
-    refill("delivery_message", "bench_kept")
+def _put_back(kept: str) -> None:
+    refill("delivery_batch", f"{kept}_batch")  # empties the messages with it
+    refill("delivery_message", kept)
     Gateway.objects.update(paced_until=None, failures=0, closed_until=None)
 
 
 def _send(gateway: Gateway, messages: int) -> None:
     """Send all there is, as one worker process does, and be sure that it went."""
     gateway.refresh_from_db()
-    said = sender.drain(gateway=gateway, at_once=AT_ONCE, seconds=3600)
+    said = sender.drain(gateway=gateway, clock=days.now, at_once=AT_ONCE, seconds=3600)
     if said["accepted"] != messages:
         raise RuntimeError(f"{messages} messages were to go, this became of them: {dict(said)}")
 
@@ -89,7 +89,7 @@ def _send(gateway: Gateway, messages: int) -> None:
 
 
 def _batch_floor(url: str, size: int) -> Any:
-    ids = column("SELECT id FROM bench_kept ORDER BY id")
+    ids = column("SELECT id FROM bench_kept WHERE state = 'planned' ORDER BY id")
     calls = [ids[start : start + size] for start in range(0, len(ids), size)]
     return lambda: asyncio.run(_post_calls(url, calls))
 
