@@ -55,27 +55,30 @@ WITH due AS (
     JOIN campaigns_contactpolicy policy ON policy.channel = due.channel
     LEFT JOIN used ON used.customer_id = due.customer_id AND used.channel = due.channel
 ), placed AS (
-    SELECT judged.*, gateway.id AS gateway_id,
-           (row_number() OVER (PARTITION BY step_id, capped ORDER BY customer_id) - 1) / gateway.size AS place
+    SELECT judged.*, gateway.id AS gateway_id, gateway.size AS room,
+           row_number() OVER (PARTITION BY step_id, capped ORDER BY customer_id) - 1 AS place
     FROM judged
     JOIN unnest(%(channels)s::text[], %(gateways)s::bigint[], %(sizes)s::int[]) AS gateway (channel, id, size)
       ON gateway.channel = judged.channel
-), slot AS MATERIALIZED (
-    SELECT step_id, gateway_id, place, count(*) AS size, nextval(pg_get_serial_sequence('delivery_batch', 'id')) AS id
-    FROM placed WHERE NOT capped
-    GROUP BY step_id, gateway_id, place
+), opened AS MATERIALIZED (
+    SELECT placed.*, CASE WHEN NOT capped AND place %% room = 0
+                          THEN nextval(pg_get_serial_sequence('delivery_batch', 'id')) END AS opens
+    FROM placed
+), seated AS MATERIALIZED (
+    -- the first of a batch brings its number and the others take it over; a join would try every batch for every message
+    SELECT opened.*, max(opens) OVER (PARTITION BY step_id, capped, place / room) AS batch_id FROM opened
 ), batch AS (
     INSERT INTO delivery_batch (id, run_id, step_id, gateway_id, size, due_at)
-    SELECT id, %(run)s, step_id, gateway_id, size, %(at)s FROM slot
+    SELECT batch_id, %(run)s, step_id, gateway_id, count(*), %(at)s FROM seated
+    WHERE NOT capped GROUP BY batch_id, step_id, gateway_id
 ), message AS (
     INSERT INTO delivery_message (run_id, campaign_id, step_id, variant_id, customer_id, channel, batch_id, state,
                                   reason, due_at, expires_at, provider_id, settled_at)
-    SELECT %(run)s, %(campaign)s, placed.step_id, placed.variant_id, placed.customer_id, placed.channel, slot.id,
+    SELECT %(run)s, %(campaign)s, step_id, variant_id, customer_id, channel, batch_id,
            CASE WHEN capped THEN 'excluded' ELSE 'planned' END, CASE WHEN capped THEN 'contact_cap' ELSE '' END,
            %(at)s, %(expires)s, '', CASE WHEN capped THEN %(at)s::timestamptz END
-    FROM placed
-    LEFT JOIN slot ON NOT capped AND slot.step_id = placed.step_id AND slot.place = placed.place
-    ORDER BY placed.step_id, placed.capped, placed.place
+    FROM seated
+    ORDER BY step_id, capped, place
     RETURNING state
 )
 SELECT count(*) FILTER (WHERE state = 'planned'), count(*) FILTER (WHERE state = 'excluded') FROM message
