@@ -161,6 +161,7 @@ class CampaignVerb(APIView):
     permission_classes = [holds("campaigns.view")]
 
     @extend_schema(
+        operation_id="campaigns_do",
         request=DecisionIn,
         responses=CampaignOut,
         parameters=[OpenApiParameter("verb", str, OpenApiParameter.PATH, enum=sorted([*VERBS, "schedule"]))],
@@ -182,21 +183,12 @@ class CampaignVerb(APIView):
         return Response(CampaignOut(_visible(request).get(pk=shown)).data)
 
 
-class CampaignReport(APIView):
-    """The sums of the latest run and the latest submission."""
-
-    permission_classes = [holds("campaigns.view")]
-
-    @extend_schema(responses=SplitOut)
-    def get(self, request: Request, pk: int) -> Response:
-        campaign = get_object_or_404(_visible(request), pk=pk)
-        run, latest = campaign.runs.order_by("-number").first(), campaign.approvals.first()
-        sums = {key: getattr(run, key) if run else 0 for key in ("audience", "treated", "control")}
-        report = {
-            "state": campaign.state,
-            "run": run.number if run else None,
-            **sums,
-            "excluded": run.excluded if run else {},
-            "approval": latest,
-        }
-        return Response(SplitOut(report).data)
+def split_of(campaign: Campaign) -> dict[str, Any]:
+    """Return the sums of a campaign's latest run and its latest submission, as its report shows them."""
+    run, latest = campaign.runs.order_by("-number").first(), campaign.approvals.first()
+    sums = {key: getattr(run, key) if run else 0 for key in ("audience", "treated", "control")}
+    excluded = run.excluded if run else {}
+    number = run.number if run else None
+    return dict(
+        SplitOut({"state": campaign.state, "run": number, **sums, "excluded": excluded, "approval": latest}).data
+    )
