@@ -13,12 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import holds
-<<<<<<< HEAD
 from accounts.models import User
-from campaigns import api as campaigns_api
-=======
 from campaigns.api import split_of
->>>>>>> 74ae835 (Give a campaign one report in the API)
 from campaigns.models import Campaign
 from marketing.lib import days
 from outcomes import results
@@ -35,27 +31,16 @@ PERIOD = [
 ]
 
 
-<<<<<<< HEAD
-class CampaignReport(campaigns_api.CampaignReport):
-    """The sums of the campaign's latest run, and what it brought: both arms, funnel, lift, extra conversions, worth."""
-=======
 class CampaignReport(APIView):
     """Whom a campaign was for (audience = treated + control + excluded), its latest submission, and what it brought."""
->>>>>>> 74ae835 (Give a campaign one report in the API)
 
     permission_classes = [holds("reports.view")]
 
     @extend_schema(operation_id="campaign_report", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
-<<<<<<< HEAD
-        sums = super().get(request, pk).data
         campaign = get_object_or_404(Campaign.objects.visible_to(cast(User, request.user)), pk=pk)
-        return Response({**sums, **_report(results.of_campaign(campaign, at=days.now()))})
-=======
-        campaign = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
         shown = results.of_campaign(campaign, at=days.now())
         return Response({"id": campaign.pk, "name": campaign.name} | split_of(campaign) | _report(shown))
->>>>>>> 74ae835 (Give a campaign one report in the API)
 
 
 class DashboardReport(APIView):

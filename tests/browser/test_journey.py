@@ -145,7 +145,9 @@ def bring_data(analyst: Page, files: Path) -> None:
 
     again = upload(analyst, "customers", files / "customers.csv", as_of=AS_OF)
     assert again["changed"] == 0 and again["landed"] == first["landed"]
-    expect(analyst.locator("main")).to_contain_text(said("Everything in this file was known already. Nothing was changed."))
+    expect(analyst.locator("main")).to_contain_text(
+        said("Everything in this file was known already. Nothing was changed.")
+    )
     upload(analyst, "consents", files / "consents.csv")
     assert Consent.objects.filter(granted=True).exists()
 
