@@ -48,13 +48,20 @@ class Batch:
     contents: Sequence[bytes]
 
 
-def reserve(count: int) -> list[int]:
-    """Return this many customer ids that nobody else gets."""
+def reserve(count: int) -> Sequence[int]:
+    """Return this many customer ids that nobody else gets: a range, or a list where others drew in between."""
+    draw = "SELECT nextval(pg_get_serial_sequence('customers_customer', 'id')) AS id FROM generate_series(1, %s)"
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('customers_customer', 'id')) FROM generate_series(1, %s)", [count]
-        )
-        return [row[0] for row in cursor]
+        cursor.execute(f"CREATE TEMP TABLE reserved AS {draw}", [count])
+        cursor.execute("SELECT min(id), max(id) FROM reserved")
+        first, last = cursor.fetchone()
+        if count and last - first + 1 == count:
+            ids: Sequence[int] = range(first, last + 1)
+        else:
+            cursor.execute("SELECT id FROM reserved ORDER BY id")
+            ids = [row[0] for row in cursor.fetchall()]
+        cursor.execute("DROP TABLE reserved")
+    return ids
 
 
 def seal(batches: Iterable[Batch], target: Path, at: datetime) -> Iterator[int]:

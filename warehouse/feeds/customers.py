@@ -139,16 +139,25 @@ def _identify(landing: Landing, brings: list[str]) -> None:
 
 
 def _number_the_new(landing: Landing) -> None:
-    fresh = register.reserve(landing.one("SELECT count(*) FROM known_people WHERE known IS NULL"))
-    ids = pa.table({"place": pa.array(range(1, len(fresh) + 1), pa.int64()), "id": pa.array(fresh, pa.int64())})
+    """Make `people`: the known with their ids, the new with reserved ones in the order of the file."""
+    new = landing.one("SELECT count(*) FROM known_people WHERE known IS NULL")
+    fresh = register.reserve(new)
+    if isinstance(fresh, range) and new == landing.one("SELECT count(*) FROM known_people"):
+        landing.db.execute(
+            f"CREATE OR REPLACE VIEW people AS SELECT *, {fresh.start} + rowid AS customer_id FROM known_people"
+        )
+        return
+    ids = pa.table({"place": pa.array(range(1, new + 1), pa.int64()), "id": pa.array(fresh, pa.int64())})
     landing.db.register("reserved", ids)
     landing.db.execute(
-        "CREATE OR REPLACE TABLE people AS SELECT p.*, coalesce(p.known, r.id) AS customer_id FROM (SELECT *, "
-        "CASE WHEN known IS NULL THEN row_number() OVER (PARTITION BY known IS NULL ORDER BY line) END AS place "
-        "FROM known_people) p LEFT JOIN reserved r ON r.place = p.place"
+        "CREATE OR REPLACE TABLE new_ids AS SELECT n.line, r.id FROM (SELECT line, row_number() OVER (ORDER BY line) "
+        "AS place FROM known_people WHERE known IS NULL) n JOIN reserved r USING (place)"
     )
     landing.db.unregister("reserved")
-    landing.db.execute("DROP TABLE known_people")
+    landing.db.execute(
+        "CREATE OR REPLACE VIEW people AS SELECT p.*, coalesce(p.known, n.id) AS customer_id FROM known_people p "
+        "LEFT JOIN new_ids n ON n.line = p.line"
+    )
 
 
 def _seal(landing: Landing, target: object, where: str) -> int:
