@@ -65,7 +65,7 @@ WITH due AS (
                           THEN nextval(pg_get_serial_sequence('delivery_batch', 'id')) END AS opens
     FROM placed
 ), seated AS MATERIALIZED (
-    -- the first of a batch brings its number and the others take it over; a join would try every batch for every message
+    -- The first of a batch brings its number, the others take it over; a join would try every batch for every message.
     SELECT opened.*, max(opens) OVER (PARTITION BY step_id, capped, place / room) AS batch_id FROM opened
 ), batch AS (
     INSERT INTO delivery_batch (id, run_id, step_id, gateway_id, size, due_at)
