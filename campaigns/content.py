@@ -127,12 +127,18 @@ _LINK = re.compile(
 _STOP_WORDS = re.compile("退订|拒收")
 
 
+# Most names and figures: nothing in them that could be taken away, normalised or joined.
+_PLAIN = re.compile(r"[\u3400-\u9fff0-9,]*")
+
+
 def clean(value: str) -> str:
     """Return a value that cannot change what surrounds it.
 
     Line breaks, control and zero-width characters, signature brackets, braces, links and opt-out words go: a customer
     whose name holds any of them must not break the signature, the links or the price of a message.
     """
+    if _PLAIN.fullmatch(value) and not _STOP_WORDS.search(value):
+        return value
     value = _LINK.sub("", unicodedata.normalize("NFC", value))
     value = "".join(" " if c.isspace() else c for c in value if c.isspace() or unicodedata.category(c)[0] != "C")
     value = _STOP_WORDS.sub("", re.sub(r"[【】{}｛｝]", "", value))
@@ -179,6 +185,7 @@ _DOUBLE_SURNAMES = re.compile(
     "欧阳|太史|端木|上官|司马|东方|独孤|南宫|万俟|闻人|夏侯|诸葛|尉迟|公羊|赫连|澹台|皇甫|宗政|濮阳|公冶|太叔|"
     "申屠|公孙|慕容|仲孙|钟离|长孙|宇文|司徒|鲜于|司空|令狐|百里|呼延|东郭|南门|西门|第五"
 )
+_HAN_NAME = re.compile(r"[\u3400-\u9fff·]{2,}")
 _TITLES = {"M": "先生", "F": "女士", "男": "先生", "女": "女士", "MALE": "先生", "FEMALE": "女士"}
 
 
@@ -190,7 +197,7 @@ def salutation(name: str | None, gender: str | None) -> str:
     """
     name = clean(name or "")
     title = _TITLES.get((gender or "").strip().upper())
-    if not title or not re.fullmatch(r"[\u3400-\u9fff·]{2,}", name):
+    if not title or not _HAN_NAME.fullmatch(name):
         return "客户"
     surname = name[:2] if _DOUBLE_SURNAMES.match(name) and len(name) > 2 else name[:1]
     return surname + title

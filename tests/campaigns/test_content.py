@@ -1,5 +1,6 @@
 """What a text says to one person: placeholders, parts, price."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -218,3 +219,10 @@ def test_the_longest_value_may_cost_another_part():
 
 def test_cost_is_exact():
     assert content.cost(36_480, Decimal("0.072")) == Decimal("2626.560")
+
+
+@pytest.mark.parametrize("plain", ["王建国", "58,000", "2026年11月2日", "", "王退订国", "拒收", "退，订"])
+def test_the_short_way_through_plain_words_cleans_as_the_long_way(plain, monkeypatch):
+    quick = content.clean(plain)
+    monkeypatch.setattr(content, "_PLAIN", re.compile(r"(?!)"))  # matches nothing: everything goes the long way
+    assert quick == content.clean(plain)
