@@ -20,7 +20,11 @@ def texts(values: Iterable[str]) -> str:
     >>> texts(['a', 'b"c', 'NULL', ''])
     '{"a","b\\\\"c","NULL",""}'
     """
-    return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values) + "}"
+    given = list(values)
+    joined = '","'.join(given)
+    if given and "\\" not in joined and joined.count('"') == 2 * len(given) - 2:  # as nearly always
+        return '{"' + joined + '"}'
+    return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in given) + "}"
 
 
 def instants(values: Iterable[datetime]) -> str:
@@ -30,4 +34,6 @@ def instants(values: Iterable[datetime]) -> str:
 
 def storable(text: str) -> str:
     """Return the text without what PostgreSQL cannot hold: the zero character and half surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "ignore").decode()

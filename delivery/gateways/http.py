@@ -174,7 +174,8 @@ def result(id: str, row: dict[str, Any] | None) -> Result:
 
 
 def _said(row: dict[str, Any], name: str, most: int) -> str:
-    return arrays.storable(str(row.get(name) or ""))[:most]
+    value = row.get(name)
+    return arrays.storable(str(value))[:most] if value else ""
 
 
 def _answer(row: dict[str, Any]) -> Answer | None:

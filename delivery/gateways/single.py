@@ -36,14 +36,15 @@ class SingleLine(HttpLine):
 
         Raises Refused only where every call was refused: then nothing at all was taken.
         """
-        free = asyncio.Semaphore(AT_ONCE)
         refusals: list[Refused] = []
+        results: list[Result] = []
+        waiting = iter(messages)
 
-        async def one(message: Outgoing) -> Result:
-            async with free:
-                return await self._one(message, key, refusals)
+        async def lane() -> None:
+            for message in waiting:
+                results.append(await self._one(message, key, refusals))
 
-        results = await asyncio.gather(*(one(m) for m in messages))
+        await asyncio.gather(*(lane() for _lane in range(min(AT_ONCE, len(messages)))))
         if refusals and len(refusals) == len(messages):
             raise refusals[0]
         return results
