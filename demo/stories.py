@@ -86,28 +86,28 @@ class Story:
 
 
 LOAN_TEXT = (
-    "{{称呼}}，您有一笔预授信额度{{preapproved_limit}}元可用于装修，年化利率{{年化利率}}，"
+    "{{称呼}}，您有一笔预授信额度{{preapproved_limit}}元可用于装修，{{年化利率}}，"
     "手机银行搜索“装修贷”即可申请，贷款以审批为准。"
 )
 FUND_TEXT = (
-    "{{称呼}}，您的公积金缴存稳定，可申请消费贷款，预授信额度{{preapproved_limit}}元，年化利率{{年化利率}}，"
+    "{{称呼}}，您的公积金缴存稳定，可申请消费贷款，预授信额度{{preapproved_limit}}元，{{年化利率}}，"
     "详询开户网点，贷款以审批为准。"
 )
 NEW_TEXT = (
-    "{{称呼}}，新市民首笔消费贷款可享专属额度{{preapproved_limit}}元，年化利率{{年化利率}}，"
+    "{{称呼}}，新市民首笔消费贷款可享专属额度{{preapproved_limit}}元，{{年化利率}}，"
     "手机银行即可申请，贷款以审批为准。"
 )
-CARD_TEXT = "{{称呼}}，您在我行代发工资，可优先申请信用卡，分期年化利率{{年化利率}}，手机银行首页即可办理，以审批为准。"
-SLEEP_TEXT = "{{称呼}}，您的信用卡额度{{card_limit}}元正等您使用，账单分期年化利率{{年化利率}}，详情见手机银行。"
+CARD_TEXT = "{{称呼}}，您在我行代发工资，可优先申请信用卡，{{年化利率}}，手机银行首页即可办理，以审批为准。"
+SLEEP_TEXT = "{{称呼}}，您的信用卡额度{{card_limit}}元正等您使用，账单{{年化利率}}，详情见手机银行。"
 ONLINE_TEXT = "{{称呼}}，开通手机银行即可随时查询账户、转账缴费，携身份证到任一网点几分钟办好，首月更有支付立减。"
 
 STORIES = (
-    Story("公积金客户首贷 第1批", "loan.marketer", "fund", "consumer_loan", FUND_TEXT, "finished", 19),
+    Story("公积金客户首贷 第 1 批", "loan.marketer", "fund", "consumer_loan", FUND_TEXT, "finished", 19),
     Story("代发客户办卡礼", "card.marketer", "salary_no_card", "credit_card", CARD_TEXT, "finished", 18),
     Story("手机银行开通有礼", "online.marketer", "not_online", "online_banking", ONLINE_TEXT, "finished", 17),
-    Story("装修季消费贷 第1批", "loan.marketer", "renovation", "consumer_loan", LOAN_TEXT, "finished", 16),
+    Story("装修季消费贷 第 1 批", "loan.marketer", "renovation", "consumer_loan", LOAN_TEXT, "finished", 16),
     Story("睡眠额度唤醒", "card.marketer", "sleeping_limit", "card_instalment", SLEEP_TEXT, "in_review"),
     Story("新市民首贷礼", "loan.marketer", "newcomers", "consumer_loan", NEW_TEXT, "in_review"),
-    Story("装修季消费贷 第2批", "loan.marketer", "renovation", "consumer_loan", LOAN_TEXT, "running"),
+    Story("装修季消费贷 第 2 批", "loan.marketer", "renovation", "consumer_loan", LOAN_TEXT, "running"),
     Story("年末信用卡分期", "card.marketer", "sleeping_limit", "card_instalment", SLEEP_TEXT, "draft"),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, QuerySet, Sum
 
 from accounts.models import AuditEntry, User
 from accounts.permissions import has
@@ -25,6 +25,7 @@ MOST_ROWS = 6
 LONG_WAIT = timedelta(hours=4)
 FINISHED_WITHIN = timedelta(days=60)
 FEEDS_WITHIN = timedelta(days=3)
+FILES_APART = 2  # with more files than this their alerts would push everything else out of sight
 ATTRIBUTES_LATE = timedelta(days=35)  # they come with the month end, and the month end takes a few days
 OPENINGS_LATE = timedelta(days=2)
 ON_THEIR_WAY = (MessageState.PLANNED, MessageState.HELD, MessageState.SUBMITTING, MessageState.UNKNOWN)
@@ -205,13 +206,17 @@ def _feeds(user: User, at: datetime) -> list[Alert]:
     if not has(user, "feeds.view"):
         return []
     lately = FeedRun.objects.filter(finished_at__gt=at - FEEDS_WITHIN)
-    runs = lately.filter(Q(state=FeedRunState.FAILED) | Q(state=FeedRunState.DONE, rows_rejected__gt=0))
-    return [
-        Alert("feed_failed", "bad", run, run.finished_at)
-        if run.state == FeedRunState.FAILED
-        else Alert("feed_rejected", "warn", run, run.finished_at, run.rows_rejected)
-        for run in runs.order_by("-finished_at")[:MOST_ROWS]
-    ]
+    failed = lately.filter(state=FeedRunState.FAILED).order_by("-finished_at")[:MOST_ROWS]
+    return [*(Alert("feed_failed", "bad", run, run.finished_at) for run in failed), *_rejecting(lately)]
+
+
+def _rejecting(lately: QuerySet[FeedRun]) -> list[Alert]:
+    """Return an alert per file that had rows rejected; from three files on they are one alert, `why` how many."""
+    runs = list(lately.filter(state=FeedRunState.DONE, rows_rejected__gt=0).order_by("-finished_at"))
+    if len(runs) <= FILES_APART:
+        return [Alert("feed_rejected", "warn", run, run.finished_at, run.rows_rejected) for run in runs]
+    rows = sum(run.rows_rejected for run in runs)
+    return [Alert("feeds_rejected", "warn", runs[0], runs[0].finished_at, rows, str(len(runs)))]
 
 
 def _replies(user: User) -> list[Alert]:

@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 
 from accounts.actions import ACTIONS
+from accounts.details import in_words
 
 register = template.Library()
 
@@ -17,8 +18,8 @@ def action_word(action: str) -> str:
 
 @register.filter
 def pairs(detail: dict[str, Any]) -> str:
-    """Write an entry's detail as `key value` pairs in one line."""
-    return ", ".join(f"{key} {value}" for key, value in detail.items())
+    """Write an entry's detail as words and values in one line."""
+    return in_words(detail)
 
 
 @register.filter

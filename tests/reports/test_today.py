@@ -173,3 +173,9 @@ def test_today_takes_few_queries_however_much_runs(cast, brought, django_assert_
         assert len(today.running(cast.manager)) == 11
     with django_assert_max_num_queries(5):
         today.finished(cast.manager, at=NOW)
+
+
+def test_many_files_with_rejected_rows_are_one_alert(cast):
+    for rejected in (7, 5, 3):
+        feed_run(state="done", rows_in=100, rows_landed=100 - rejected, rows_rejected=rejected)
+    assert [(a.kind, a.count, a.why) for a in today.alerts(cast.analyst, at=NOW)] == [("feeds_rejected", 15, "3")]
