@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.permissions import has, permission
 from accounts.requests import StaffRequest
+from campaigns import editing
 from campaigns.models import Campaign, CampaignState, Run
 from customers.models import Customer
 from delivery import gateway_setup, outbox, progress, shown
@@ -135,11 +136,13 @@ def _with_people(page: Iterable[Message]) -> list[dict[str, Any]]:
 @permission("campaigns.edit")
 @require_POST
 def test_send(request: StaffRequest, pk: int) -> HttpResponse:
-    """Send the text to the number that was typed; the number is used once and kept nowhere."""
+    """Save the text as it stands in the editor and send it to the number that was typed, which is kept nowhere."""
     campaign = get_object_or_404(Campaign.objects.visible_to(request.user), pk=pk)
-    phone = request.POST.get("to_phone", "")
+    phone, at = request.POST.get("to_phone", ""), days.now()
     try:
-        outbox.test_send(campaign=campaign, to_phone=phone, by=request.user, at=days.now())
+        if "text" in request.POST:
+            editing.write(campaign=campaign, text=request.POST["text"], by=request.user, at=at)
+        outbox.test_send(campaign=campaign, to_phone=phone, by=request.user, at=at)
     except UserError as refusal:
         return render(request, "delivery/_test_result.html", {"refusal": refusal}, status=422)
     return render(request, "delivery/_test_result.html", {"sent": True})

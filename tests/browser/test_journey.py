@@ -294,7 +294,7 @@ def send(campaign: Campaign, marketer: Page) -> Run:
 def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     ends = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < ends, "it did not come about in time"
+        assert time.monotonic() < ends, f"not in time; campaigns are {list(Campaign.objects.values_list('state', 'pk'))}"
         time.sleep(0.2)
 
 
