@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import holds
+from accounts.models import User
 from marketing.lib import days
 from marketing.lib.errors import UserError
 from warehouse import imports, rejects
@@ -80,15 +81,16 @@ def require_announced_size(request: HttpRequest | Request) -> None:
 def take(request: Request, kind: str, given: dict[str, Any]) -> FeedRun:
     """Upload, configure and start in one call."""
     at, file = days.now(), given["file"]
-    run = imports.upload(file=file.file, name=file.name, kind=kind, by=request.user, at=at)
+    by: User = request.user  # type: ignore[assignment]
+    run = imports.upload(file=file.file, name=file.name, kind=kind, by=by, at=at)
     try:
         mapping = _mapping(given.get("mapping")) or run.mapping
         as_of: date | None = given.get("as_of")
-        imports.configure(run=run, mapping=mapping, as_of=as_of, by=request.user, at=at)
+        imports.configure(run=run, mapping=mapping, as_of=as_of, by=by, at=at)
     except UserError:
         imports.drop(run=run, at=at)
         raise
-    imports.start(run=run, by=request.user, at=at)
+    imports.start(run=run, by=by, at=at)
     run.refresh_from_db()
     return run
 

@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -29,7 +30,7 @@ ROW_GROUP = 122_880  # DuckDB scans one row group per thread at a time
 GRACE = timedelta(days=1)  # longer than any query that began on a file that was replaced
 KEY = re.compile(r"[a-z_]+=[A-Za-z0-9_-]+")
 
-Source = ir.Table | str | Path
+Source: TypeAlias = ir.Table | str | Path
 
 
 @dataclass(frozen=True)

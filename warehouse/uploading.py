@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.contrib import messages
@@ -64,9 +64,11 @@ def _upload(request: StaffRequest) -> HttpResponse:
     file = request.FILES.get("file")
     kind = request.POST.get("kind", "")
     try:
-        if file is None:
+        if file is None or file.file is None:
             raise UserError(_("Choose a file first."))
-        run = imports.upload(file=file.file, name=file.name or "", kind=kind, by=request.user, at=days.now())
+        run = imports.upload(
+            file=cast(BinaryIO, file.file), name=file.name or "", kind=kind, by=request.user, at=days.now()
+        )
     except UserError as error:
         return _ask_file(request, error=error, kind=kind, status=422)
     return redirect("warehouse:mapping", run.pk)

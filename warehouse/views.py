@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
@@ -129,8 +129,10 @@ def run_progress(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 @permission("feeds.view")
-def rejects(request: StaffRequest, pk: int) -> HttpResponseBase:
+def rejects(request: StaffRequest, pk: int) -> HttpResponse:
     """Send the rows that did not land, with line, column, value and reason; names and phones masked."""
     found = get_object_or_404(FeedRun, pk=pk)
     header = [_("Line"), _("Column"), _("Value"), _("Reason")]
-    return export.csv_response(f"rejects-{found.pk}-{found.kind}.csv", header, rejected.read(found))
+    return export.csv_response(  # type: ignore[return-value]
+        f"rejects-{found.pk}-{found.kind}.csv", header, rejected.read(found)
+    )

@@ -16,7 +16,10 @@ from warehouse.feeds.reading import Layout, Rows
 UNIT, RECORD = "chr(31)", "chr(30)"
 LONGEST = 200
 WHITE = " \t\r\n\u3000\u00a0"
-FORMULA = "left({v}, 1) IN ('=', '@', '＝', '＠', '-', '+', '－', '＋') AND regexp_matches({v}, '^[=@＝＠]|^[-+－＋][A-Za-z(=@\"]')"
+FORMULA = (
+    "left({v}, 1) IN ('=', '@', '＝', '＠', '-', '+', '－', '＋') "
+    "AND regexp_matches({v}, '^[=@＝＠]|^[-+－＋][A-Za-z(=@\"]')"
+)
 PERSONAL = r"(^|\D)1[3-9]\d{9}(\D|$)|(^|\D)\d{17}[\dXx](\D|$)"  # a phone or identity number inside a text
 GROUPED = r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"
 MOBILE = r"^(\+?86|0086)?1\d{10}$"

@@ -212,23 +212,25 @@ def _encoding(path: Path, packed: bool, bom: str) -> tuple[str, int]:
 def _decode_all(path: Path, packed: bool, encoding: str) -> tuple[int, bool]:
     """Return (lines, True), or (number of the line that cannot be read, False)."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    newlines, last = 0, "\n"
+    newlines, tail = 0, "\n"
     for block in blocks(path, packed):
         try:
             text = decoder.decode(block)
         except UnicodeDecodeError as error:
             return newlines + block[: error.start].count(b"\n") + 1, False
-        newlines, last = newlines + text.count("\n"), text[-1:] or last
+        newlines, tail = newlines + text.count("\n"), (tail + text)[-256:]
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return newlines + 1, False
-    return newlines + (last != "\n"), True
+    blank = tail[len(tail.rstrip()) :].count("\n") - 1  # lines left empty at the end; -1: the last is not ended
+    return newlines - blank, True
 
 
 def _delimiter(text: str) -> str:
     """Return the separator that cuts the first line into the most cells, outside of quotes."""
-    bare, inside = Counter(), False
+    bare: Counter[str] = Counter()
+    inside = False
     for character in text:
         if character == '"':
             inside = not inside
@@ -295,7 +297,7 @@ def sample(path: Path, layout: Layout, limit: int = 500) -> list[list[str]]:
         return [list(row) for row in zip(*columns, strict=True)]
     rows = spreadsheets.rows(path) if layout.format == "xlsx" else _head_rows(path, layout)
     next(rows, None)
-    wanted = []
+    wanted: list[list[str]] = []
     with suppress(csv.Error):  # a torn cell beyond the header: the run will name its line
         wanted.extend(islice(rows, limit))
     return [row for row in wanted if len(row) == len(layout.columns)]
