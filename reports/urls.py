@@ -13,8 +13,8 @@ urlpatterns = [
     path("api/v1/dashboard/", api.DashboardReport.as_view(), name="api_dashboard"),
 ]
 
-# Pages that everybody knows by a plain name, and the report of a campaign: the campaigns room answers the same address
-# with the sums alone, so these stand before the rooms' own.
+# Pages that everybody knows by a plain name, and the report of a campaign; they stand before the rooms' own addresses,
+# because `campaigns/<pk>/<verb>/` would take the report for a verb.
 root_urlpatterns = [
     path("", views.today, name="today"),
     path("search", views.search, name="search"),
