@@ -34,7 +34,7 @@ def shell(request: HttpRequest, pk: int, tab: str) -> dict[str, Any]:
         "campaign": campaign,
         "run": run,
         "tab": tab,
-        "tabs": _tabs(campaign, run),
+        "parts": _tabs(campaign, run),
         "may_edit": own and has(user, "campaigns.edit") and campaign.state in status.EDITABLE,
         "may_copy": own and has(user, "campaigns.edit"),
         "may_control": own and has(user, "campaigns.control"),

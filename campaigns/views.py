@@ -53,7 +53,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     context = {
         "page_obj": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
         "chosen": chosen,
-        "tabs": tabs,
+        "state_tabs": tabs,
         "products": Product.objects.filter(campaign__in=visible).distinct(),
         "may_edit": has(user, "campaigns.edit"),
         "bank_wide": user.is_bank_wide,
