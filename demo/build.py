@@ -43,6 +43,8 @@ def build(*, folder: Path, customers: int, seed: int, password: str, at: datetim
         load(kind, folder / f"{kind}.csv", as_of=as_of)
     people = office.hire(password=password, at=at)
     gateway = sandbox_gateway(by=people["admin"], at=at)
+    # Slow enough that a campaign can be watched, paused and resumed.
+    Gateway.objects.filter(pk=gateway.pk).update(batch_size=50, per_second=200)
     load_facts(folder, people["analyst"], as_of, say)
     versions = segments(people, at=at - timedelta(days=21))
     tell_stories(folder, versions, people, gateway, seed=seed, at=at, say=say)
@@ -124,7 +126,7 @@ def tell(
         campaign = history.sign(campaign, by=by, manager=people[MANAGERS[story.by]], at=began - timedelta(hours=2))
         run = history.start(campaign, at=began)
         if story.came_to == "running":
-            history.send(run, gateway=gateway, at=began, seed=seed, batches=3)
+            history.send(run, gateway=gateway, at=began, seed=seed, batches=24)
             history.spread(run, over=timedelta(days=2), at=at)
         else:
             history.send(run, gateway=gateway, at=began, seed=seed)
