@@ -210,6 +210,7 @@ def plan_campaign(marketer: Page, text: str) -> Campaign:
     assert not re.search(r"1\d{10}", marketer.locator("#preview").inner_text()), "numbers are masked"
     try_on_oneself(marketer)
     go_on(marketer, "schedule")
+    marketer.check("[name=when][value=hand]")
     go_on(marketer, "check")
     expect(marketer.locator("ul.checks li").first).to_be_visible()
     marketer.locator("form[action$='/do/submit/'] button.btn-primary").click()
