@@ -21,10 +21,10 @@ from django.utils.translation import gettext as _
 
 from marketing.lib.errors import UserError
 from warehouse.feeds import spreadsheets
+from warehouse.feeds.headers import require_header
 
 BLOCK = 1 << 20
 HEAD = 1 << 18
-MAX_COLUMNS = 500
 MAX_CELL = 32_768
 DELIMITERS = (",", ";", "\t", "|")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -239,44 +239,6 @@ def _delimiter(text: str) -> str:
         elif not inside:
             bare[character] += 1
     return max(DELIMITERS, key=lambda d: bare[d])
-
-
-# ------------------------------------------------------------------------------------------------ the header
-
-
-def require_header(header: list[str]) -> None:
-    """Refuse a header with a name twice, a name missing, or figures instead of names."""
-    names = [name.strip() for name in header]
-    if not any(names):
-        raise UserError(_("The first line holds no column names. Nothing was loaded; add a header and upload again."))
-    if len(names) > MAX_COLUMNS:
-        raise UserError(_("The file has more than %(limit)d columns.") % {"limit": MAX_COLUMNS})
-    for number, name in enumerate(names, 1):
-        if not name:
-            raise UserError(
-                _("Column %(number)d has no name in the header. Name it and upload again.") % {"number": number}
-            )
-    _require_unique(names)
-    if sum(_is_figure(name) for name in names) * 2 > len(names):
-        raise UserError(_("The first line looks like data, not like column names. Add a header line and upload again."))
-
-
-def _require_unique(names: list[str]) -> None:
-    places: dict[str, int] = {}
-    for number, name in enumerate(names, 1):
-        if name in places:
-            raise UserError(
-                _(
-                    "The column “%(name)s” stands twice in the header (columns %(first)d and %(second)d). Nothing was "
-                    "loaded; rename one and upload again."
-                )
-                % {"name": name, "first": places[name], "second": number}
-            )
-        places[name] = number
-
-
-def _is_figure(name: str) -> bool:
-    return name.replace(".", "", 1).replace("-", "").replace(":", "").replace(" ", "").isdigit()
 
 
 def _require_rows(rows: int) -> None:
