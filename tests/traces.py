@@ -16,6 +16,8 @@ from django.db import connection
 
 PHONE = re.compile(r"(?=(1[3-9]\d{9}))")  # overlapping: a number inside a longer run of digits counts too
 
+BINARY = re.compile(r"\\x((?:[0-9a-f]{2})+)")
+
 
 class Traces:
     """What is looked for: the phones of the data in their national form, and the names."""
@@ -37,11 +39,12 @@ class Traces:
 
 
 def tables() -> Iterator[tuple[str, str]]:
-    """Yield every table with all its rows as text; what is sealed stands there as hexadecimal digits."""
+    """Yield every table with all its rows as text, and what its binary columns hold as characters."""
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT t::text FROM "{table}" t')
-            yield table, "\n".join(row[0] for row in cursor.fetchall())
+            rows = "\n".join(row[0] for row in cursor.fetchall())
+            yield table, rows + BINARY.sub(lambda hex: f"|{bytes.fromhex(hex[1]).decode('utf-8', 'ignore')}|", rows)
 
 
 def warehouse_files() -> Iterator[tuple[str, str]]:
