@@ -25,11 +25,13 @@ WORDS = {
     "content_hash": pgettext_lazy("audit", "content"),
     "control": pgettext_lazy("audit", "control group"),
     "cost": pgettext_lazy("audit", "cost"),
+    "customers": pgettext_lazy("audit", "customers"),
     "excluded": pgettext_lazy("audit", "left out"),
     "from": pgettext_lazy("audit", "from"),
     "gateway": pgettext_lazy("audit", "gateway"),
     "key": pgettext_lazy("audit", "key"),
     "kind": pgettext_lazy("audit", "feed"),
+    "landed": pgettext_lazy("audit", "landed"),
     "made": pgettext_lazy("audit", "created"),
     "messages": pgettext_lazy("audit", "messages"),
     "name": pgettext_lazy("audit", "name"),
@@ -42,14 +44,18 @@ WORDS = {
     "rows": pgettext_lazy("audit", "rows"),
     "rule": pgettext_lazy("audit", "rule"),
     "run": pgettext_lazy("audit", "run"),
+    "rejected": pgettext_lazy("audit", "rejected"),
     "scheduled_at": pgettext_lazy("audit", "start"),
     "sha256": pgettext_lazy("audit", "fingerprint"),
+    "size": pgettext_lazy("audit", "customers"),
+    "snapshot": pgettext_lazy("audit", "snapshot"),
     "step": pgettext_lazy("audit", "step"),
     "token": pgettext_lazy("audit", "token"),
     "treated": pgettext_lazy("audit", "to contact"),
     "type": pgettext_lazy("audit", "type"),
     "until": pgettext_lazy("audit", "until"),
     "variant": pgettext_lazy("audit", "text"),
+    "version": pgettext_lazy("audit", "version"),
     "what": pgettext_lazy("audit", "what"),
     "why": pgettext_lazy("audit", "why"),
 }
@@ -66,7 +72,7 @@ def in_words(detail: dict[str, Any]) -> str:
 
 
 def _facts(detail: dict[str, Any]) -> list[str]:
-    return [f"{_word(key)} {_value(value)}" for key, value in detail.items()]
+    return [f"{_word(key)} {_value(value)}" for key, value in detail.items() if value != ""]
 
 
 def _word(key: str) -> str:

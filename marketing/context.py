@@ -48,6 +48,7 @@ NAVIGATION = (
                 "a",
                 count="campaigns:approvals_count",
             ),
+            Place("delivery:inbox", _("Replies"), "message-2", "delivery.inbox", "r", count="delivery:inbox_count"),
         ],
     ),
     Section(
@@ -59,6 +60,7 @@ NAVIGATION = (
         [
             Place("customers:list", _("Customers"), "user-search", "customers.view", "k"),
             Place("warehouse:feeds", _("Data"), "database", "feeds.view", "f"),
+            Place("delivery:gateways", _("Gateways"), "plug", "delivery.view", "g"),
             Place("accounts:settings", _("Settings"), "settings", "settings.view", "e"),
             Place("accounts:audit", _("Audit"), "history", "audit.view", "u"),
         ],
