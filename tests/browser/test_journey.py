@@ -311,7 +311,7 @@ def everything_adds_up(run: Run) -> None:
 def load_openings(analyst: Page, run: Run, files: Path) -> None:
     """6a. The core system's file: treated customers take the loan up a little more often than the control group."""
     numbers = {
-        arm: list(run.targets.filter(arm=arm).values_list("customer__number", flat=True))
+        f"customer_numbers_{arm}": list(run.targets.filter(arm=arm).values_list("customer__number", flat=True))
         for arm in ("treated", "control")
     }
     product = run.campaign.product
