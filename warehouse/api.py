@@ -60,7 +60,7 @@ class FeedRunOut(serializers.ModelSerializer[FeedRun]):
 
 
 class FeedIn(serializers.Serializer[Any]):
-    file = serializers.FileField(help_text="CSV, gzipped CSV, Excel (.xlsx) or Parquet")
+    file = serializers.FileField(allow_empty_file=True, help_text="CSV, gzipped CSV, Excel (.xlsx) or Parquet")
     kind = serializers.ChoiceField(choices=FeedKind.choices)
     mapping = serializers.CharField(
         required=False, help_text="JSON as in a mapping file; guessed or remembered without"
@@ -69,7 +69,7 @@ class FeedIn(serializers.Serializer[Any]):
 
 
 class OpeningsIn(serializers.Serializer[Any]):
-    file = serializers.FileField()
+    file = serializers.FileField(allow_empty_file=True)  # refused by the reader, in the page's words
     mapping = serializers.CharField(required=False)
 
 
