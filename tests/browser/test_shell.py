@@ -45,6 +45,18 @@ def test_the_language_switch_stays_on_the_page(settings_page: Page) -> None:
     expect(settings_page.get_by_role("link", name="Settings")).to_have_attribute("aria-current", "page")
 
 
+def test_the_language_can_be_switched_before_signing_in(page: Page, live_server, cast) -> None:
+    page.goto(f"{live_server.url}/sign-in/?next=/settings/")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_label("User name")).to_be_visible()
+
+
+def test_the_description_of_the_api_runs_under_the_policy_of_every_page(settings_page: Page, live_server) -> None:
+    settings_page.goto(f"{live_server.url}/api/v1/docs/")
+    expect(settings_page.locator("#operations-campaigns-campaigns_do")).to_be_visible()
+
+
 def test_the_theme_is_kept_and_drawn_by_the_server(settings_page: Page) -> None:
     root = settings_page.locator("html")
     expect(root).to_have_attribute("data-bs-theme", "light")
