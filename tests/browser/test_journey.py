@@ -334,7 +334,7 @@ def read_result(manager: Page, campaign: Campaign) -> None:
     expect(manager.locator(".funnel")).to_be_visible()
     treated = Conversion.objects.filter(campaign=campaign, arm="treated").count()
     expect(manager.locator(".funnel")).to_contain_text(str(treated))
-    expect(manager.locator(".ci").first).to_be_visible()
+    expect(manager.locator(".chart svg").first).to_be_visible()
     manager.goto("/dashboard/")
     expect(manager.locator(".stats")).to_be_visible()
     expect(manager.locator("main")).to_contain_text(campaign.name)
