@@ -106,9 +106,13 @@ def _open_shared(key: str) -> None:
     _database, _database_folder = _open_reader(), key
 
 
+_inherited: list[object] = []
+
+
 def _forget() -> None:
-    """A forked worker opens its own: DuckDB's threads do not come along."""
+    """A forked process opens its own: DuckDB's threads do not come along, and closing it without them crashes."""
     global _database, _database_folder, _thread, _process
+    _inherited.extend((_database, _thread))
     _database, _database_folder, _thread, _process = None, "", threading.local(), threading.Lock()
 
 

@@ -1,5 +1,6 @@
 """Published partitions: immutable, durable, visible all at once or not at all (DESIGN §3)."""
 
+import gc
 import os
 import threading
 from datetime import date, timedelta
@@ -135,3 +136,17 @@ def test_an_engine_that_is_not_supported_is_named(settings):
 def test_a_key_that_could_leave_the_folder_is_refused():
     with pytest.raises(ValueError, match="not a partition key"):
         store.publish(Dataset.ATTRIBUTES, "as_of=../../x", rows(1), NOW)
+
+
+def test_a_forked_process_neither_crashes_nor_uses_its_parents_connection():
+    """Celery's workers are forked, and so is whatever starts a program with a hook of its own."""
+    store.publish(Dataset.ATTRIBUTES, KEY, rows(1), NOW)
+    assert count(engine.attributes()[0]) == 1
+    child = os.fork()
+    if child == 0:  # the child says how it went by its exit code alone
+        try:
+            gc.collect()
+            os._exit(0 if engine._database is None else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
