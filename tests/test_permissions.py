@@ -113,7 +113,7 @@ GET  jobs:row                    200  404  404  404  404  404  404  404  404  40
 GET  outcomes:conversions        200  200  200  200  403  403  403  200  200  200  200  302
 GET  outcomes:result             200  200  404  404  403  403  403  200  200  200  200  302
 GET  outcomes:result_days        403  200  403  404  403  403  403  200  200  200  403  302
-GET  reports:api_campaign        200  200  404  404  403  403  403  200  200  200  200  401
+GET  campaign_report             200  200  404  404  403  403  403  200  200  200  200  401
 GET  reports:api_dashboard       200  200  200  200  403  403  403  200  200  200  200  401
 GET  reports:campaign_export     403  200  403  404  403  403  403  200  200  200  403  302
 GET  reports:customer            200  200  200  200  200  200  404  200  200  200  200  302
@@ -269,7 +269,7 @@ def places(cast, customer, segment, campaign, run, gateway, reply, loaded, job, 
         "delivery:run_progress": run, "delivery:api_run_messages": run, "delivery:messages": campaign,
         "delivery:test_send": campaign, "delivery:switch": gateway, "outcomes:result": campaign,
         "outcomes:result_days": campaign, "reports:campaign_export": campaign, "reports:customer": customer,
-        "reports:why": customer, "reports:api_campaign": campaign,
+        "reports:why": customer, "campaign_report": campaign,
     }  # fmt: skip
     words = {
         "campaigns:used_by": {"segment": segment.pk},
