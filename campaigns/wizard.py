@@ -23,7 +23,7 @@ from campaigns.models import Campaign, CampaignState, ContactPolicy
 from campaigns.views import find, person
 from marketing.lib import days
 from marketing.lib.errors import UserError
-from segments.models import Segment
+from segments.models import Segment, Version
 
 STEPS = {
     "basics": gettext_lazy("Basics"),
@@ -131,11 +131,15 @@ def _save_basics(form: Form, campaign: Campaign, by: User) -> Campaign:
 
 
 def _save_audience(form: Form, campaign: Campaign, by: User) -> Campaign:
-    given = dict(form.cleaned_data)
-    segment = given.pop("segment")
+    given = {name: value for name, value in form.cleaned_data.items() if name != "segment"}
+    return editing.change(campaign=campaign, by=by, at=days.now(), audience=_version(form, campaign), **given)
+
+
+def _version(form: Form, campaign: Campaign) -> Version:
+    """The version the chosen segment stands for: the newest, unless the campaign has one and keeps it."""
+    segment = form.cleaned_data["segment"]
     kept = campaign.audience if campaign.audience and campaign.audience.segment_id == segment.pk else None
-    latest = segment.latest if kept is None or form.data.get("newest") else kept
-    return editing.change(campaign=campaign, by=by, at=days.now(), audience=latest, **given)
+    return segment.latest if kept is None or form.data.get("newest") else kept
 
 
 def _save_content(form: Form, campaign: Campaign, by: User) -> Any:
@@ -253,8 +257,12 @@ def live_preview(request: HttpRequest, pk: int) -> HttpResponse:
 @permission("campaigns.view")
 @require_GET
 def split(request: HttpRequest, pk: int) -> HttpResponse:
-    """Who would be contacted today, and who not, and why."""
+    """Who would be contacted today, and who not, and why – with what is chosen in the form, saved or not."""
     campaign = find(request, pk)
+    form = AudienceForm(request.GET or None, user=person(request))
+    if form.is_valid():
+        campaign.audience = _version(form, campaign)
+        campaign.control_percent = form.cleaned_data["control_percent"]
     try:
         today = audience.preview(campaign=campaign, at=days.now())
     except UserError as error:

@@ -19,6 +19,7 @@ from customers.models import Channel, Consent, Customer, Opening, Suppression
 from delivery.models import Message
 from marketing.lib.labels import in_language
 from outcomes.models import Conversion
+from segments.catalogue import UNITS
 from warehouse import engine
 from warehouse.models import Attribute, AttributeType
 
@@ -88,7 +89,9 @@ def _fact(attribute: Attribute, value: Any) -> Fact:
     if attribute.type == AttributeType.CHOICE:
         words = {c["value"]: in_language(c.get("label_zh", ""), c.get("label_en", "")) for c in attribute.choices}
         value = words.get(value) or value
-    return Fact(attribute.label, value, attribute.type, attribute.unit)
+    unit = UNITS.get(attribute.unit)
+    said = in_language(unit.zh, unit.en) if unit else attribute.unit
+    return Fact(attribute.label, value, attribute.type, said)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from accounts.models import AuditEntry, User
 from accounts.permissions import has
@@ -206,13 +206,15 @@ def _feeds(user: User, at: datetime) -> list[Alert]:
     if not has(user, "feeds.view"):
         return []
     lately = FeedRun.objects.filter(finished_at__gt=at - FEEDS_WITHIN)
-    failed = lately.filter(state=FeedRunState.FAILED).order_by("-finished_at")[:MOST_ROWS]
-    return [*(Alert("feed_failed", "bad", run, run.finished_at) for run in failed), *_rejecting(lately)]
+    runs = lately.filter(Q(state=FeedRunState.FAILED) | Q(state=FeedRunState.DONE, rows_rejected__gt=0))
+    latest = list(runs.order_by("-finished_at"))
+    failed = [run for run in latest if run.state == FeedRunState.FAILED][:MOST_ROWS]
+    rejecting = [run for run in latest if run.state == FeedRunState.DONE]
+    return [*(Alert("feed_failed", "bad", run, run.finished_at) for run in failed), *_rejecting(rejecting)]
 
 
-def _rejecting(lately: QuerySet[FeedRun]) -> list[Alert]:
+def _rejecting(runs: list[FeedRun]) -> list[Alert]:
     """Return an alert per file that had rows rejected; from three files on they are one alert, `why` how many."""
-    runs = list(lately.filter(state=FeedRunState.DONE, rows_rejected__gt=0).order_by("-finished_at"))
     if len(runs) <= FILES_APART:
         return [Alert("feed_rejected", "warn", run, run.finished_at, run.rows_rejected) for run in runs]
     rows = sum(run.rows_rejected for run in runs)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from campaigns import approval, schedule
 from campaigns.models import Campaign, Variant
 from marketing.lib import days
-from tests.campaigns.conftest import TEXT
+from tests.campaigns.conftest import RULE, TEXT, create_segment
 from tests.conftest import NOW
 
 TABS = ["detail", "targets", "content", "messages", "result", "set_up", "audit"]
@@ -246,3 +246,16 @@ def test_used_by_shows_only_what_one_may_see(sign_in, running, segment, cast):
 def test_get_does_nothing(sign_in, running, cast):
     assert sign_in(cast.marketer).get(reverse("campaigns:action", args=[running.pk, "cancel"])).status_code == 405
     assert Campaign.objects.get().state == "running"
+
+
+def test_the_split_follows_the_segment_chosen_before_it_is_saved(sign_in, campaign, segment, cast, client):
+    other = create_segment(name="年长客户", rule={**RULE}, by=cast.marketer, at=NOW)
+    client, url = sign_in(cast.marketer), reverse("campaigns:split", args=[campaign.pk])
+    chosen = {"segment": segment.pk, "control_percent": "0", "size_tolerance_percent": "10", "slim": "1"}
+    without_control = client.get(url, chosen).content.decode()
+    assert "Control (not contacted)" in client.get(url, chosen | {"control_percent": "50"}).content.decode()
+    assert client.get(url, chosen | {"segment": other.pk}).status_code == 200
+    assert client.get(url).content.decode() != without_control, "the saved plan keeps a control group"
+    campaign.refresh_from_db()
+    assert campaign.audience == segment.latest
+    assert campaign.control_percent == 10

@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 
 from accounts import tokens
 from accounts.models import AuditEntry
+from campaigns.models import Approval, Campaign
 from customers.models import Customer
 from outcomes import attribution
 from outcomes.models import Conversion
@@ -383,3 +384,12 @@ def test_a_campaigns_report_has_its_sums_and_what_it_brought(cast, brought, call
 def test_before_the_start_the_report_has_no_result(cast, call):
     draft = builders.campaign(cast.loan, cast.marketer, state="draft")
     assert call(cast.marketer, reverse("campaign_report", args=[draft.pk])).json()["result"] is None
+
+
+def test_today_leads_to_the_page_where_one_decides(cast, brought, get):
+    campaign = brought.second
+    Campaign.objects.filter(pk=campaign.pk).update(state="in_review")
+    submission = builders.approval(campaign, by=cast.marketer, at=NOW)
+    Approval.objects.filter(pk=submission.pk).update(decision="pending", decided_by=None, decided_at=None)
+    assert submission.pk != campaign.pk, "or the test could not tell them apart"
+    assert f'href="{reverse("campaigns:approval", args=[campaign.pk])}"' in get(cast.manager, "/").content.decode()
