@@ -155,7 +155,7 @@ class Approval(models.Model):
     comment = models.CharField(max_length=500, blank=True)
 
     class Meta:
-        ordering = ["-submitted_at"]
+        ordering = ["-submitted_at", "-pk"]
         constraints = [
             models.UniqueConstraint(fields=["campaign"], condition=Q(decision="pending"), name="one_pending_approval"),
             models.CheckConstraint(

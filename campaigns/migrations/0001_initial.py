@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["-submitted_at"],
+                "ordering": ["-submitted_at", "-pk"],
             },
         ),
         migrations.CreateModel(
