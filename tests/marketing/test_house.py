@@ -106,3 +106,8 @@ def test_the_tests_that_hold_the_rules_exist():
         name for p in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", p.read_text())
     }
     assert named and named - written == set()
+
+
+def test_the_readmes_pictures_exist():
+    shown = re.findall(r"\((docs/images/[^)]+)\)", (ROOT / "README.md").read_text())
+    assert shown and [picture for picture in shown if not (ROOT / picture).exists()] == []
