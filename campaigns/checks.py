@@ -127,14 +127,20 @@ def _text(campaign: Campaign, plan: audience.Plan) -> Iterator[Check]:
 def _money(campaign: Campaign, cost: Price) -> Iterator[Check]:
     if campaign.budget is None:
         yield Check(
-            "warning", _("No budget is set"), _("The campaign would cost up to ¥%(cost).2f.") % {"cost": cost.total}
+            "warning",
+            _("No budget is set"),
+            _("The campaign would cost up to ¥%(cost)s.") % {"cost": f"{cost.total:,.2f}"},
         )
     elif cost.total > campaign.budget:
-        sentence = _("The campaign would cost up to ¥%(cost).2f; the budget is ¥%(budget).2f.")
-        yield Check("error", _("Over budget"), sentence % {"cost": cost.total, "budget": campaign.budget})
+        sentence = _("The campaign would cost up to ¥%(cost)s; the budget is ¥%(budget)s.")
+        yield Check(
+            "error", _("Over budget"), sentence % {"cost": f"{cost.total:,.2f}", "budget": f"{campaign.budget:,.2f}"}
+        )
     else:
-        sentence = _("Up to ¥%(cost).2f of ¥%(budget).2f")
-        yield Check("ok", _("Within the budget"), sentence % {"cost": cost.total, "budget": campaign.budget})
+        sentence = _("Up to ¥%(cost)s of ¥%(budget)s")
+        yield Check(
+            "ok", _("Within the budget"), sentence % {"cost": f"{cost.total:,.2f}", "budget": f"{campaign.budget:,.2f}"}
+        )
 
 
 def _time(campaign: Campaign, policy: ContactPolicy, at: datetime) -> Iterator[Check]:
