@@ -65,14 +65,12 @@ def load_facts(folder: Path, analyst: User, as_of: date, say: Say) -> None:
     if run := load("customers", folder / "customers.csv", as_of=as_of, by=analyst):
         say(f"Customers: {run.rows_in:,} rows in = {run.rows_landed:,} landed + {run.rows_rejected:,} rejected")
     months = sorted(folder.glob("attributes_*.csv"))[:-1]  # the last one is what customers.csv said
-    for file in months:
-        load("attributes", file, as_of=_month(file), by=analyst)
-    say(f"{len(months)} earlier month ends landed")
-    for file in sorted(folder.glob("activity_*.csv")):
-        load("activity", file, as_of=_month(file), by=analyst)
-    for kind in ("consents", "openings"):
-        load(kind, folder / f"{kind}.csv", as_of=as_of, by=analyst)
-    say("Activity, consents and openings landed")
+    if any([load("attributes", file, as_of=_month(file), by=analyst) for file in months]):
+        say(f"{len(months)} earlier month ends landed")
+    rest = [("activity", file, _month(file)) for file in sorted(folder.glob("activity_*.csv"))]
+    rest += [(kind, folder / f"{kind}.csv", as_of) for kind in ("consents", "openings")]
+    if any([load(kind, file, as_of=day, by=analyst) for kind, file, day in rest]):
+        say("Activity, consents and openings landed")
 
 
 def _month(file: Path) -> date:
