@@ -6,6 +6,7 @@ app_name = "delivery"
 
 urlpatterns = [
     path("delivery/runs/<int:pk>/progress/", views.run_progress, name="run_progress"),
+    path("delivery/runs/<int:pk>/cancel/", views.cancel_form, name="cancel_form"),
     path("delivery/campaigns/<int:pk>/messages/", views.messages, name="messages"),
     path("delivery/campaigns/<int:pk>/test/", views.test_send, name="test_send"),
     path("delivery/gateways/", views.gateways, name="gateways"),

@@ -51,6 +51,16 @@ def run_progress(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "delivery/_run_progress.html", context)
 
 
+@permission("campaigns.control")
+@require_GET
+def cancel_form(request: StaffRequest, pk: int) -> HttpResponse:
+    """Offer to cancel a run's campaign, naming how many messages that stops as of now."""
+    runs = Run.objects.filter(campaign__in=Campaign.objects.visible_to(request.user)).select_related("campaign")
+    run = get_object_or_404(runs, pk=pk)
+    context = {"campaign": run.campaign, "number": progress.of(run, at=days.now()).left}
+    return render(request, "delivery/_cancel_form.html", context)
+
+
 def _seconds(run: Run, numbers: progress.Progress) -> int | None:
     """Return after how many seconds the card should ask again; None once nothing changes any more."""
     if run.finished_at or run.campaign.state not in (CampaignState.RUNNING, CampaignState.PAUSED):

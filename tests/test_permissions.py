@@ -101,6 +101,7 @@ GET  delivery:inbox_count        200  200  200  200  403  403  403  403  200  40
 GET  delivery:messages           302  302  404  404  403  403  403  302  302  302  302  302
 POST delivery:receipts           401  401  401  401  401  401  401  401  401  401  401  401
 POST delivery:reply_action       302  302  404  404  403  403  403  403  302  403  302  302
+GET  delivery:cancel_form        200  200  404  404  403  403  403  403  403  403  403  302
 GET  delivery:run_progress       200  200  404  404  403  403  403  200  200  200  200  302
 POST delivery:switch             403  403  403  403  403  403  403  403  403  403  302  302
 POST delivery:test_send          422  422  404  404  403  403  403  403  403  403  403  302
@@ -266,7 +267,8 @@ def places(cast, customer, segment, campaign, run, gateway, reply, loaded, job, 
     by_prefix = {"campaigns:": campaign, "customers:": customer, "segments:": segment, "jobs:": job}
     by_name = {
         "accounts:person": cast.card_manager, "accounts:revoke_token": token, "campaigns:approval": campaign,
-        "delivery:run_progress": run, "delivery:api_run_messages": run, "delivery:messages": campaign,
+        "delivery:run_progress": run, "delivery:cancel_form": run,
+        "delivery:api_run_messages": run, "delivery:messages": campaign,
         "delivery:test_send": campaign, "delivery:switch": gateway, "outcomes:result": campaign,
         "outcomes:result_days": campaign, "reports:campaign_export": campaign, "reports:customer": customer,
         "reports:why": customer, "campaign_report": campaign,

@@ -61,6 +61,13 @@ def test_the_card_splits_the_messages_and_the_sum_is_checked(world: World, mixed
     assert 'hx-trigger="every 2s"' in page
 
 
+def test_a_cancel_names_what_it_stops(world: World, mixed) -> None:
+    page = fragment(world.cast.marketer).get(reverse("delivery:cancel_form", args=[mixed.pk])).content.decode()
+    left = mixed.messages.filter(state__in=["planned", "held"]).count()
+    assert re.search(rf'data-confirm="[^"]*\b{left}\b', page)
+    assert fragment(world.cast.auditor).get(reverse("delivery:cancel_form", args=[mixed.pk])).status_code == 403
+
+
 def test_a_missing_message_shows(world: World, mixed) -> None:
     mixed.messages.first().delete()
     page = fragment(world.cast.marketer).get(reverse("delivery:run_progress", args=[mixed.pk])).content.decode()
