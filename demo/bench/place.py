@@ -27,7 +27,8 @@ def throwaway_place() -> Iterator[Path]:
     home.mkdir(parents=True, exist_ok=True)
     # Beside the data, not under /tmp, which may be memory.
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=home))
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # Set, not inherited: a shell that starts a program in the background has it ignore Ctrl-C.
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with (
             own_database(),
@@ -37,7 +38,8 @@ def throwaway_place() -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

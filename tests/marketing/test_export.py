@@ -35,6 +35,7 @@ def test_a_csv_reads_back(rf):
 def test_a_workbook_reads_back():
     response = export.xlsx_response("a.xlsx", ["客户", "金额"], [["=1+1", 12.5]])
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    response.close()  # as the server does; the file on disk goes with it
     assert [[c.value for c in row] for row in sheet.rows] == [["客户", "金额"], ["'=1+1", 12.5]]
 
 
