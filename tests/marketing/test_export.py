@@ -32,6 +32,7 @@ def test_a_csv_reads_back(rf):
     ]
 
 
+@pytest.mark.django_db  # closing a response ends its request, and with it the database connection
 def test_a_workbook_reads_back():
     response = export.xlsx_response("a.xlsx", ["客户", "金额"], [["=1+1", 12.5]])
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
